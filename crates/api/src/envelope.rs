@@ -1,0 +1,23 @@
+//! The messages of `CallLocalStream` and `CallLocal`, written and read
+//! straight from and to header maps.
+//!
+//! One call crosses this codec four times, so it works on slices of the
+//! received frame and builds no intermediate objects. Tests hold it against
+//! the generated types.
+
+mod decode;
+mod encode;
+mod frame;
+mod proto;
+
+pub use decode::{
+    DecodeError, Payload, RequestHead, RequestMessage, ResponseHead, ResponseMessage,
+    decode_call_request, decode_call_response, decode_request, decode_response,
+};
+pub use encode::{
+    RequestParts, ResponseParts, call_request, call_response, payload, request, response,
+};
+pub use frame::{Frame, FrameReader, ReadError};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,52 @@
+//! What travels between apps, sidecars and the control plane: protobuf
+//! messages, the flag table, header names, ports, error codes, quantities.
+//!
+//! **Invariant:** no I/O, no runtime, no decisions.
+
+pub mod duration;
+pub mod envelope;
+pub mod errors;
+pub mod grpc;
+pub mod headers;
+pub mod ports;
+pub mod quantity;
+pub mod verb;
+
+/// Messages shared by the app-facing and the sidecar-to-sidecar protocols.
+pub mod common {
+    /// Package `dapr.proto.common.v1`.
+    #[allow(missing_docs, clippy::pedantic, reason = "generated")]
+    pub mod v1 {
+        include!("gen/dapr.proto.common.v1.rs");
+    }
+}
+
+/// The sidecar-to-sidecar protocol.
+pub mod internals {
+    /// Package `dapr.proto.internals.v1`.
+    #[allow(
+        missing_docs,
+        unreachable_pub,
+        clippy::all,
+        clippy::pedantic,
+        reason = "generated"
+    )]
+    pub mod v1 {
+        include!("gen/dapr.proto.internals.v1.rs");
+    }
+}
+
+/// The certificate authority protocol.
+pub mod sentry {
+    /// Package `dapr.proto.sentry.v1`.
+    #[allow(
+        missing_docs,
+        unreachable_pub,
+        clippy::all,
+        clippy::pedantic,
+        reason = "generated"
+    )]
+    pub mod v1 {
+        include!("gen/dapr.proto.sentry.v1.rs");
+    }
+}
