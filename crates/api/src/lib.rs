@@ -6,6 +6,7 @@
 pub mod duration;
 pub mod envelope;
 pub mod errors;
+pub mod flags;
 pub mod grpc;
 pub mod headers;
 pub mod ports;

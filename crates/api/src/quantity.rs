@@ -170,9 +170,10 @@ impl Scale {
         }
         // A divisor too large to hold leaves less than one billionth.
         let divisor = 10_i128.checked_pow(tens.unsigned_abs());
-        Ok(divisor.map_or(i128::from(value > 0), |divisor| {
-            value / divisor + i128::from(value % divisor > 0)
-        }))
+        Ok(match divisor {
+            Some(divisor) => value / divisor + i128::from(value % divisor > 0),
+            None => i128::from(value > 0),
+        })
     }
 }
 
