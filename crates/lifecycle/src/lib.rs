@@ -1,1 +1,14 @@
+//! How a process lives: signals, tasks, listeners, serving, drain, health.
+//!
+//! **Invariant:** no TLS policy (a rustls configuration is handed in) and no
+//! routes.
 
+pub mod bind;
+pub mod drain;
+pub mod health;
+pub mod serve;
+pub mod signals;
+pub mod task;
+pub mod workers;
+
+pub use task::{Task, TaskEnded, spawn};

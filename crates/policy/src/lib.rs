@@ -1,1 +1,7 @@
+//! What is allowed and how often: pure decisions.
+//!
+//! **Invariant:** no runtime, no clock of its own, no TLS; every decision is
+//! a function of its arguments.
 
+pub mod method;
+pub mod retry;
