@@ -1,0 +1,32 @@
+//! Who we are: SPIFFE ids, SVIDs, trust anchors, TLS configurations, and the
+//! client that asks the certificate authority for an identity.
+//!
+//! **Invariant:** no HTTP routes, no Kubernetes objects, no issuer keys.
+
+mod anchors;
+pub mod client;
+mod identity;
+mod key;
+mod leaf;
+pub mod pem;
+mod provider;
+mod renew;
+mod spiffe;
+mod svid;
+mod tls;
+mod token;
+mod verify;
+
+pub use anchors::{TrustAnchors, TrustAnchorsError};
+pub use client::{RequestSvidError, SentryClient, SentrySettings, SvidRequest};
+pub use identity::Identity;
+pub use key::{KeyError, WorkloadKey};
+pub use leaf::LeafError;
+pub use provider::{crypto_provider, install_crypto_provider};
+pub use renew::{renew, renew_with};
+pub use spiffe::{AppIdentity, MalformedIdentity, SpiffeId, SpiffeIdError, TrustDomain};
+pub use svid::{Svid, SvidError};
+pub use tls::{
+    AlpnMissing, H2, client_without_identity, peer_identity, peer_name, require_h2, verified_peer,
+};
+pub use token::{Mode, TokenError, TokenSource};
