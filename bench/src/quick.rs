@@ -1,0 +1,269 @@
+//! `bench quick`: all peers at once, interleaved rounds, the table and the verdict, in less than four minutes.
+
+use std::path::Path;
+use std::slice::from_ref;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+
+use crate::binaries::{self, Binaries};
+use crate::child::Process;
+use crate::machine::Machine;
+use crate::peers::{Peer, Setup, direct, foreign, nginx, ours};
+use crate::proc;
+use crate::report::{CPU_NOISE, Group, LATENCY_NOISE, PeerMemory, Report, Starts};
+use crate::scenario::{self, RATE, SATURATION, SEQUENTIAL, Scenario};
+use crate::start;
+
+/// How long every peer stays idle before its memory is read.
+const IDLE: Duration = Duration::from_secs(5);
+/// Load before each measurement, on its connections.
+const WARM_UP: Duration = Duration::from_millis(200);
+/// Length of a measurement in the round that is thrown away.
+const ROUND_ZERO: Duration = Duration::from_millis(500);
+/// Starts per sidecar program.
+const STARTS: usize = 20;
+/// No further round begins after this, so that a run stays below four minutes.
+const LAST_ROUND: Duration = Duration::from_secs(205);
+/// Rounds that may be added while a gated ratio is noisy.
+const EXTRA_ROUNDS: usize = 4;
+
+const SCENARIOS: [Scenario; 3] = [SEQUENTIAL, SATURATION, RATE];
+
+/// What the command line asks for.
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    pub(crate) rounds: usize,
+    pub(crate) measured: Duration,
+    /// Names of the peers to run; empty means all that are there.
+    pub(crate) only: Vec<String>,
+}
+
+impl Options {
+    fn wants(&self, peer: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|name| name == peer)
+    }
+}
+
+/// Runs everything; `Ok(false)` when a bound is exceeded or, under `CI=true`, a peer is missing.
+pub(crate) async fn run(options: &Options) -> anyhow::Result<bool> {
+    let strict = std::env::var("CI").is_ok_and(|value| value == "true");
+    let ours = options.wants(ours::NAME).then(Binaries::ours).transpose()?;
+    let foreign = Binaries::foreign(ours.as_ref())?.filter(|_| options.wants(foreign::NAME));
+    let folder = tempfile::Builder::new().prefix("bench").tempdir()?;
+    let (origin, origin_port) = Process::start_origin(folder.path())?;
+    let setup = Setup {
+        folder: folder.path(),
+        origin_port,
+    };
+    let places = Places {
+        all: proc::allowed_cpus()?,
+        origin: origin.id(),
+    };
+    let begun = Instant::now();
+    let mut run = Run::prepare(options, places, setup, ours.as_ref(), foreign.as_ref())?;
+    run.idle().await?;
+    for (name, binaries) in [(ours::NAME, &ours), (foreign::NAME, &foreign)] {
+        if let Some(binaries) = binaries {
+            progress(&format!("{name}: {STARTS} starts"));
+            let milliseconds = start::measure(name, binaries, setup, STARTS)?;
+            run.report.starts.push(Starts {
+                peer: name,
+                milliseconds,
+            });
+        }
+    }
+    run.rounds(options, begun).await?;
+    let mut report = run.finish()?;
+    report.seconds = begun.elapsed().as_secs();
+    if ours.is_some() {
+        report.judge(report.peers.iter().any(|(name, _)| *name == nginx::NAME));
+    }
+    print!("{}", report.text());
+    store(&report)?;
+    Ok(!report.fails(strict))
+}
+
+/// Running peers and the report they fill.
+struct Run {
+    peers: Vec<Peer>,
+    places: Places,
+    report: Report,
+}
+
+impl Run {
+    fn prepare(
+        options: &Options,
+        places: Places,
+        setup: Setup<'_>,
+        ours: Option<&Binaries>,
+        foreign: Option<&Binaries>,
+    ) -> anyhow::Result<Self> {
+        let mut peers = Vec::new();
+        let mut notes = Vec::new();
+        if options.wants(direct::NAME) {
+            peers.push(direct::start(setup));
+        }
+        if options.wants(nginx::NAME) {
+            match binaries::nginx() {
+                Some(program) => peers.push(nginx::start(&program, setup)?),
+                None => notes.push("peer nginx skipped: install Debian nginx".to_owned()),
+            }
+        }
+        if let Some(binaries) = ours {
+            peers.push(ours::start(binaries, setup)?);
+        }
+        if let Some(binaries) = foreign {
+            peers.push(foreign::start(binaries, setup)?);
+        }
+        let names: Vec<&'static str> = peers.iter().map(|peer| peer.name).collect();
+        let report = Report {
+            machine: Machine::read(),
+            peers: peers
+                .iter()
+                .map(|peer| (peer.name, peer.about.clone()))
+                .collect(),
+            notes,
+            groups: SCENARIOS
+                .map(|scenario| Group::new(scenario, &names))
+                .into(),
+            memory: Vec::new(),
+            starts: Vec::new(),
+            bounds: Vec::new(),
+            seconds: 0,
+        };
+        Ok(Self {
+            peers,
+            places,
+            report,
+        })
+    }
+
+    /// Reads memory before the first call, then makes the first call of each peer.
+    async fn idle(&mut self) -> anyhow::Result<()> {
+        progress("all peers ready; idle");
+        tokio::time::sleep(IDLE).await;
+        for peer in self.peers.iter().filter(|peer| peer.name != direct::NAME) {
+            self.report.memory.push(PeerMemory {
+                peer: peer.name,
+                idle: peer.memory()?,
+                loaded: Vec::new(),
+            });
+        }
+        for peer in &mut self.peers {
+            peer.first_call().await?;
+        }
+        Ok(())
+    }
+
+    async fn rounds(&mut self, options: &Options, begun: Instant) -> anyhow::Result<()> {
+        self.round(0, ROUND_ZERO).await?;
+        for group in &mut self.report.groups {
+            for series in &mut group.series {
+                series.rounds.clear();
+            }
+        }
+        let most = options.rounds + EXTRA_ROUNDS;
+        for round in 1..=most {
+            let wanted = round <= options.rounds || self.is_noisy();
+            if !wanted || begun.elapsed() > LAST_ROUND {
+                break;
+            }
+            progress(&format!("round {round}"));
+            self.round(round, options.measured).await?;
+        }
+        Ok(())
+    }
+
+    /// Every scenario over every peer; odd rounds go backwards so that no peer always follows the same one.
+    async fn round(&mut self, round: usize, measured: Duration) -> anyhow::Result<()> {
+        for (scenario, group) in SCENARIOS.into_iter().zip(&mut self.report.groups) {
+            let mut order: Vec<usize> = (0..self.peers.len()).collect();
+            if round % 2 == 1 {
+                order.reverse();
+            }
+            for index in order {
+                let (Some(peer), Some(series)) =
+                    (self.peers.get(index), group.series.get_mut(index))
+                else {
+                    continue;
+                };
+                self.places.assign(scenario.pinned, peer)?;
+                let sample =
+                    scenario::measure(scenario, &peer.target, &peer.hops(), WARM_UP, measured)
+                        .await
+                        .with_context(|| format!("{} under {}", peer.name, scenario.name))?;
+                series.rounds.push(sample);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a gated ratio spreads too wide to be relied on.
+    fn is_noisy(&self) -> bool {
+        self.report.groups.iter().any(|group| {
+            let wide = |field, noise| {
+                group
+                    .ratio(ours::NAME, nginx::NAME, field)
+                    .is_some_and(|spread| spread.relative_range() > noise)
+            };
+            (group.scenario == SATURATION.name && wide(|sample| sample.cpu_us, CPU_NOISE))
+                || (group.scenario == SEQUENTIAL.name
+                    && wide(|sample| sample.p50_us, LATENCY_NOISE))
+        })
+    }
+
+    fn finish(mut self) -> anyhow::Result<Report> {
+        for memory in &mut self.report.memory {
+            if let Some(peer) = self.peers.iter().find(|peer| peer.name == memory.peer) {
+                memory.loaded = peer.memory()?;
+            }
+        }
+        Ok(self.report)
+    }
+}
+
+/// Where the threads of a run may go.
+#[derive(Debug)]
+struct Places {
+    /// CPUs this program may use, read before anything is pinned.
+    all: Vec<usize>,
+    origin: u32,
+}
+
+impl Places {
+    /// Generator and origin on the first CPU, all hops on the second; or everybody everywhere. Without hops the origin
+    /// goes to the second CPU, because a call that never leaves its CPU would make every proxy look ten times slower.
+    fn assign(&self, pinned: bool, peer: &Peer) -> anyhow::Result<()> {
+        let all = self.all.as_slice();
+        let (generator, origin, hops) = match all {
+            [first, second, ..] if pinned && peer.name == direct::NAME => {
+                (from_ref(first), from_ref(second), all)
+            }
+            [first, second, ..] if pinned => (from_ref(first), from_ref(first), from_ref(second)),
+            _ => (all, all, all),
+        };
+        proc::pin(std::process::id(), generator)?;
+        proc::pin(self.origin, origin)?;
+        peer.pin(hops)
+    }
+}
+
+/// `target/bench/quick.{json,md}`.
+fn store(report: &Report) -> anyhow::Result<()> {
+    let folder = binaries::target_folder()?.join("bench");
+    std::fs::create_dir_all(&folder)?;
+    write(
+        &folder.join("quick.json"),
+        &serde_json::to_string_pretty(report)?,
+    )?;
+    write(&folder.join("quick.md"), &report.markdown())
+}
+
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    std::fs::write(path, text).with_context(|| format!("write {}", path.display()))
+}
+
+fn progress(text: &str) {
+    eprintln!("bench: {text}");
+}
