@@ -15,13 +15,16 @@ const FILES: &[&str] = &[
 ];
 
 /// Rewrites the generated sources.
-pub fn write(root: &Path) -> Result<()> {
+pub(crate) fn write(root: &Path) -> Result<()> {
     generate(root, &target_dir(root))
 }
 
 /// Fails when the checked-in sources differ from what the protos say.
-pub fn check(root: &Path) -> Result<()> {
+pub(crate) fn check(root: &Path) -> Result<()> {
     let fresh = root.join("target/gen-check");
+    if fresh.exists() {
+        fs::remove_dir_all(&fresh)?;
+    }
     fs::create_dir_all(&fresh)?;
     generate(root, &fresh)?;
     for entry in fs::read_dir(&fresh)? {

@@ -1,19 +1,85 @@
-//! Every task of the project; `cargo xtask` alone lists them.
+//! Every task of the project; `cargo xtask` alone lists them, CI calls the
+//! same ones.
 #![allow(clippy::print_stdout, reason = "a command line tool")]
 
+mod ci;
+mod deny;
 mod generate;
+mod layers;
+mod lint;
+mod step;
+mod test;
 
-use std::{env, path::PathBuf, process::ExitCode};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::{Context, Result, bail};
 
-const TASKS: &[(&str, &str)] = &[
-    ("gen", "regenerate the checked-in protobuf sources"),
-    ("check-gen", "fail when generated sources are stale"),
+/// A task takes the repository root and the arguments after its name.
+type Task = fn(&Path, &[String]) -> Result<()>;
+
+const TASKS: &[(&str, &str, Task)] = &[
+    (
+        "test",
+        "build the programs, then run every suite [--only unit|process|quickstart]",
+        test::run,
+    ),
+    (
+        "lint",
+        "format check, clippy with warnings denied",
+        |root, rest| {
+            none(rest)?;
+            lint::run(root)
+        },
+    ),
+    (
+        "gen",
+        "regenerate the checked-in protobuf sources",
+        |root, rest| {
+            none(rest)?;
+            generate::write(root)
+        },
+    ),
+    (
+        "check-gen",
+        "fail when generated sources are stale",
+        |root, rest| {
+            none(rest)?;
+            generate::check(root)
+        },
+    ),
+    (
+        "layers",
+        "check which crate and module may use which",
+        |root, rest| {
+            none(rest)?;
+            layers::run(root)
+        },
+    ),
+    (
+        "deny",
+        "licences, sources and banned or duplicate crates",
+        |root, rest| {
+            none(rest)?;
+            deny::run(root)
+        },
+    ),
+    (
+        "bench",
+        "the quick benchmark [arguments of `bench quick`]",
+        ci::bench,
+    ),
+    ("ci", "everything CI runs (.ci/run)", |root, rest| {
+        none(rest)?;
+        ci::run(root)
+    }),
 ];
 
 fn main() -> ExitCode {
-    match run(env::args().skip(1).collect()) {
+    match run(&env::args().skip(1).collect::<Vec<_>>()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("xtask: {error:#}");
@@ -22,18 +88,32 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: Vec<String>) -> Result<()> {
-    let root = root()?;
-    match arguments.first().map(String::as_str) {
-        None | Some("help" | "--help" | "-h") => {
-            for (name, purpose) in TASKS {
-                println!("cargo xtask {name:<10} {purpose}");
-            }
-            Ok(())
-        }
-        Some("gen") => generate::write(&root),
-        Some("check-gen") => generate::check(&root),
-        Some(other) => bail!("no task `{other}`; `cargo xtask` lists them"),
+fn run(arguments: &[String]) -> Result<()> {
+    let Some((name, rest)) = arguments.split_first() else {
+        list();
+        return Ok(());
+    };
+    if matches!(name.as_str(), "help" | "--help" | "-h") {
+        list();
+        return Ok(());
+    }
+    let Some((_, _, task)) = TASKS.iter().find(|(known, _, _)| known == name) else {
+        bail!("no task `{name}`; `cargo xtask` lists them");
+    };
+    task(&root()?, rest)
+}
+
+fn list() {
+    for (name, purpose, _) in TASKS {
+        println!("cargo xtask {name:<10} {purpose}");
+    }
+}
+
+/// Refuses arguments of a task that has none, so that a typo is not ignored.
+fn none(rest: &[String]) -> Result<()> {
+    match rest.first() {
+        None => Ok(()),
+        Some(argument) => bail!("unexpected argument `{argument}`"),
     }
 }
 

@@ -1,0 +1,200 @@
+//! `cargo xtask test`: builds the programs once, points the suites at them and
+//! runs every suite even when an earlier one failed. A suite whose needs are
+//! missing counts as failed, by name; on CI they are installed first.
+
+mod needs;
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::step;
+
+use needs::Need;
+
+/// Packages whose binaries the suites start.
+const PROGRAMS: &[&str] = &["sidecar", "operator", "cli", "hello"];
+
+/// Where the suites find programs; a value from outside wins, so that foreign
+/// binaries can stand in.
+const BINARIES: &[(&str, &str)] = &[
+    ("DAPRD_BIN", "daprd"),
+    ("SENTRY_BIN", "sentry"),
+    ("DAPR_BIN", "dapr"),
+];
+
+struct Suite {
+    name: &'static str,
+    /// Arguments of `cargo test`.
+    select: &'static [&'static str],
+    /// Arguments of the test program.
+    filter: &'static [&'static str],
+    needs: &'static [Need],
+}
+
+const SUITES: &[Suite] = &[
+    Suite {
+        name: "unit",
+        select: &["--workspace", "--exclude", "tests"],
+        filter: &[],
+        needs: &[],
+    },
+    Suite {
+        name: "process",
+        select: &["--package", "tests"],
+        filter: &["--skip", "quickstart::"],
+        needs: &[],
+    },
+    Suite {
+        name: "quickstart",
+        select: &["--package", "tests"],
+        filter: &["quickstart::"],
+        needs: &[needs::PYTHON, needs::VENV],
+    },
+];
+
+/// Runs the selected suites and names those that failed.
+pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
+    let suites = selected(arguments)?;
+    if suites.iter().any(|suite| suite.name != "unit") {
+        build(root)?;
+    }
+    let mut failed = Vec::new();
+    for suite in suites {
+        if let Err(error) = run_suite(root, suite) {
+            eprintln!("xtask: suite {}: {error:#}", suite.name);
+            failed.push(suite.name);
+        }
+    }
+    if !failed.is_empty() {
+        bail!("failed: {}", failed.join(", "));
+    }
+    Ok(())
+}
+
+fn selected(arguments: &[String]) -> Result<Vec<&'static Suite>> {
+    let names = match arguments {
+        [] => return Ok(SUITES.iter().collect()),
+        [only, names @ ..] if only == "--only" && !names.is_empty() => names,
+        _ => bail!("usage: cargo xtask test [--only {}]", known(" | ")),
+    };
+    names
+        .iter()
+        .map(|name| {
+            SUITES
+                .iter()
+                .find(|suite| suite.name == name)
+                .with_context(|| format!("no suite `{name}`; there are {}", known(", ")))
+        })
+        .collect()
+}
+
+fn known(between: &str) -> String {
+    let names: Vec<_> = SUITES.iter().map(|suite| suite.name).collect();
+    names.join(between)
+}
+
+fn build(root: &Path) -> Result<()> {
+    let mut command = step::cargo(root);
+    command.args(["build", "--locked", "--release"]);
+    for program in PROGRAMS {
+        command.args(["--package", program]);
+    }
+    step::run("build programs", &mut command)
+}
+
+fn run_suite(root: &Path, suite: &Suite) -> Result<()> {
+    needs::provide(suite.needs)?;
+    if !suite.filter.is_empty() {
+        something_matches(root, suite)?;
+    }
+    step::run(
+        &format!("test {}", suite.name),
+        cargo_test(root, suite)?.arg("--").args(suite.filter),
+    )
+}
+
+/// A filter that selects nothing passes silently: refuse it.
+fn something_matches(root: &Path, suite: &Suite) -> Result<()> {
+    let output = cargo_test(root, suite)?
+        .arg("--")
+        .args(suite.filter)
+        .arg("--list")
+        .output()
+        .context("starting `cargo test`")?;
+    if !output.status.success() {
+        bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    if !lists_a_test(&String::from_utf8_lossy(&output.stdout)) {
+        bail!("no test matches `{}`", suite.filter.join(" "));
+    }
+    Ok(())
+}
+
+fn lists_a_test(listing: &str) -> bool {
+    listing.lines().any(|line| line.ends_with(": test"))
+}
+
+fn cargo_test(root: &Path, suite: &Suite) -> Result<Command> {
+    let mut command = step::cargo(root);
+    command
+        .args(["test", "--locked", "--release", "--no-fail-fast"])
+        .args(suite.select);
+    let folder = target_folder()?;
+    for (variable, program) in BINARIES {
+        if env::var_os(variable).is_none_or(|value| value.is_empty()) {
+            command.env(variable, folder.join(program));
+        }
+    }
+    Ok(command)
+}
+
+/// Cargo put this very program beside the others.
+fn target_folder() -> Result<PathBuf> {
+    let program = env::current_exe().context("where is xtask?")?;
+    let folder = program.parent().context("a program is in a folder")?;
+    Ok(folder.to_path_buf())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<String> {
+        line.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn suites_are_selected_by_name() {
+        let names = |line| {
+            let suites = selected(&words(line)).unwrap();
+            suites.iter().map(|suite| suite.name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(""), ["unit", "process", "quickstart"]);
+        assert_eq!(names("--only quickstart unit"), ["quickstart", "unit"]);
+    }
+
+    #[test]
+    fn a_wrong_selection_says_what_there_is() {
+        for (line, message) in [
+            ("--only", "usage: cargo xtask test [--only unit | process"),
+            ("unit", "usage: cargo xtask test [--only unit | process"),
+            ("--only e2e", "no suite `e2e`; there are unit, process"),
+        ] {
+            let error = selected(&words(line)).err().unwrap().to_string();
+            assert!(error.starts_with(message), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_empty_listing_is_noticed() {
+        assert!(lists_a_test(
+            "quickstart::python: test\n\n1 test, 0 benchmarks\n"
+        ));
+        assert!(!lists_a_test("0 tests, 0 benchmarks\n"));
+    }
+}
