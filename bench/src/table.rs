@@ -19,6 +19,11 @@ impl Table {
         self.rows.push(cells);
     }
 
+    /// Whether there is only the head.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     /// Columns padded to their widest cell, two spaces between them.
     pub(crate) fn text(&self) -> String {
         let widths = self.widths();
