@@ -1,0 +1,37 @@
+//! What the user configures in files: Configuration and resource directories.
+//!
+//! The runtime loads them once at start (and again on reload) and hands the
+//! result to the modules that need a part of it. Nothing here decides what a
+//! setting means for a call.
+
+mod decode;
+mod directory;
+mod expand;
+mod load;
+pub(crate) mod model;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use directory::scan;
+pub(crate) use model::{Configuration, NameResolution};
+
+/// The reason of a failed file operation in the words Go programs use, so
+/// that whole messages equal upstream's.
+fn reason(error: &std::io::Error) -> String {
+    use std::io::ErrorKind;
+    match error.kind() {
+        ErrorKind::NotFound => "no such file or directory".to_owned(),
+        ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        ErrorKind::IsADirectory => "is a directory".to_owned(),
+        ErrorKind::NotADirectory => "not a directory".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// A YAML error without its excerpt of the file, in one line.
+fn one_line(error: &serde_saphyr::Error) -> String {
+    let text = error.without_snippet().to_string();
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ")
+}
