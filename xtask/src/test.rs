@@ -27,9 +27,11 @@ const BINARIES: &[(&str, &str)] = &[
     ("DAPR_BIN", "dapr"),
 ];
 
+/// All suites select the whole workspace: another selection would have other
+/// crate features and build half of the graph again.
 struct Suite {
     name: &'static str,
-    /// Arguments of `cargo test`.
+    /// Arguments of `cargo test --workspace`.
     select: &'static [&'static str],
     /// Arguments of the test program.
     filter: &'static [&'static str],
@@ -39,19 +41,19 @@ struct Suite {
 const SUITES: &[Suite] = &[
     Suite {
         name: "unit",
-        select: &["--workspace", "--exclude", "tests"],
+        select: &["--lib", "--bins"],
         filter: &[],
         needs: &[],
     },
     Suite {
         name: "process",
-        select: &["--package", "tests"],
+        select: &["--test", "*"],
         filter: &["--skip", "quickstart::"],
         needs: &[],
     },
     Suite {
         name: "quickstart",
-        select: &["--package", "tests"],
+        select: &["--test", "*"],
         filter: &["quickstart::"],
         needs: &[needs::PYTHON, needs::VENV],
     },
@@ -142,7 +144,13 @@ fn lists_a_test(listing: &str) -> bool {
 fn cargo_test(root: &Path, suite: &Suite) -> Result<Command> {
     let mut command = step::cargo(root);
     command
-        .args(["test", "--locked", "--release", "--no-fail-fast"])
+        .args([
+            "test",
+            "--locked",
+            "--release",
+            "--workspace",
+            "--no-fail-fast",
+        ])
         .args(suite.select);
     let folder = target_folder()?;
     for (variable, program) in BINARIES {
