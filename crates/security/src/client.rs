@@ -13,6 +13,7 @@ use tokio::time::{sleep, timeout};
 use tonic::Code;
 
 use self::connection::{Connector, Session};
+use crate::SCOPE;
 use crate::anchors::TrustAnchors;
 use crate::key::{KeyError, WorkloadKey};
 use crate::pem;
@@ -188,7 +189,7 @@ impl SentryClient {
         match TrustAnchors::from_pem(answer) {
             Ok(anchors) => self.configured.union(&anchors),
             Err(error) => {
-                tracing::debug!(%error, "no trust anchors in the answer of sentry");
+                tracing::debug!(target: SCOPE, %error, "no trust anchors in the answer of sentry");
                 self.configured.clone()
             }
         }

@@ -30,3 +30,7 @@ pub use tls::{
     AlpnMissing, H2, client_without_identity, peer_identity, peer_name, require_h2, verified_peer,
 };
 pub use token::{Mode, TokenError, TokenSource};
+pub use verify::handshake_error_text;
+
+/// Scope of our log lines.
+const SCOPE: &str = "dapr.runtime.security";

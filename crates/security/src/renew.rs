@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::sleep;
 
+use crate::SCOPE;
 use crate::client::{SentryClient, SvidRequest};
 use crate::identity::Identity;
 use crate::svid::Svid;
@@ -45,13 +46,14 @@ where
         match request().await {
             Ok(svid) => {
                 due = self::due(&svid, SystemTime::now());
-                tracing::info!(id = %svid.spiffe_id(), "identity renewed");
+                tracing::info!(target: SCOPE, id = %svid.spiffe_id(), "identity renewed");
                 identity.replace(svid);
                 retry = RETRY.0;
             }
             Err(error) => {
                 let seconds = retry.as_secs_f32();
                 tracing::error!(
+                    target: SCOPE,
                     "Error renewing identity, trying again in {seconds} seconds: {error}"
                 );
                 due = SystemTime::now() + retry;

@@ -214,6 +214,17 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
+/// What a failed handshake should say in a log line or to a caller: our own
+/// refusals without the wrapping that rustls adds.
+pub fn handshake_error_text(error: &std::io::Error) -> String {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    match inner {
+        Some(Error::InvalidCertificate(CertificateError::Other(refused))) => refused.to_string(),
+        Some(other) => other.to_string(),
+        None => error.to_string(),
+    }
+}
+
 fn verify_chain(
     anchors: &TrustAnchors,
     end_entity: &CertificateDer<'_>,
@@ -261,6 +272,7 @@ fn certificate_error(error: &webpki::Error) -> Error {
         E::CertExpired { .. } => CertificateError::Expired,
         E::CertNotValidYet { .. } => CertificateError::NotValidYet,
         E::UnknownIssuer => CertificateError::UnknownIssuer,
+        E::InvalidSignatureForPublicKey => CertificateError::BadSignature,
         E::BadDer | E::BadDerTime => CertificateError::BadEncoding,
         other => return refused(format!("certificate is not valid: {other}")),
     };

@@ -15,9 +15,11 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
+use crate::SCOPE;
 use crate::anchors::TrustAnchors;
 use crate::spiffe::SpiffeId;
 use crate::tls::{AlpnMissing, client_without_identity, peer_name, require_h2};
+use crate::verify::handshake_error_text;
 
 /// One try to connect, all layers together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -48,7 +50,9 @@ enum ConnectError {
     #[error("timed out after {} s", CONNECT_TIMEOUT.as_secs())]
     Timeout,
     #[error("{0}")]
-    Io(#[from] std::io::Error),
+    Tcp(std::io::Error),
+    #[error("{}", handshake_error_text(.0))]
+    Tls(std::io::Error),
     #[error(transparent)]
     Alpn(#[from] AlpnMissing),
     #[error("{0}")]
@@ -80,7 +84,7 @@ impl<'a> Connector<'a> {
             };
             if logged.is_none_or(|at| at.elapsed() >= LOG_INTERVAL) {
                 let address = self.address;
-                tracing::warn!("cannot connect to sentry at {address}, trying again: {error}");
+                tracing::warn!(target: SCOPE, "cannot connect to sentry at {address}, trying again: {error}");
                 logged = Some(Instant::now());
             }
             sleep(backoff.mul_f64(0.75 + 0.5 * fastrand::f64())).await;
@@ -89,9 +93,15 @@ impl<'a> Connector<'a> {
     }
 
     async fn try_connect(&self) -> Result<Session, ConnectError> {
-        let tcp = TcpStream::connect(self.address).await?;
-        tcp.set_nodelay(true)?;
-        let tls = self.tls.connect(self.name.clone(), tcp).await?;
+        let tcp = TcpStream::connect(self.address)
+            .await
+            .map_err(ConnectError::Tcp)?;
+        tcp.set_nodelay(true).map_err(ConnectError::Tcp)?;
+        let tls = self
+            .tls
+            .connect(self.name.clone(), tcp)
+            .await
+            .map_err(ConnectError::Tls)?;
         require_h2(tls.get_ref().1)?;
         let (sender, connection) =
             http2::handshake(TokioExecutor::new(), TokioIo::new(tls)).await?;
