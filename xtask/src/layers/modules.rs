@@ -9,7 +9,7 @@ use super::paths;
 
 /// From the bottom up: a module imports its own layer and those before it.
 const LAYERS: &[&[&str]] = &[
-    &["message", "metrics"],
+    &["me", "message", "metrics", "trace"],
     &["resolve", "transport", "channel", "resources"],
     &["invoke"],
     &["http", "grpc", "internal"],
