@@ -9,11 +9,11 @@ use super::paths;
 
 /// From the bottom up: a module imports its own layer and those before it.
 const LAYERS: &[&[&str]] = &[
-    &["me", "message", "metrics", "trace"],
+    &["host", "me", "message", "metrics", "trace"],
     &["resolve", "transport", "channel", "resources"],
     &["invoke"],
     &["http", "grpc", "internal"],
-    &["runtime", ROOT],
+    &["config", "runtime", "wait", ROOT],
 ];
 
 /// Arrows that point down or sideways and are refused all the same.
