@@ -1,0 +1,188 @@
+//! What can happen during a run: a signal comes in, a process ends.
+
+use std::collections::VecDeque;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{SigSet, Signal};
+
+use super::process::Exit;
+use crate::instances::ignores;
+
+/// Whose end is reported; apps and sidecars count from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Who {
+    Daprd(usize),
+    App(usize),
+    Authority,
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Event {
+    Signal(Signal),
+    Exited { who: Who, how: Exit },
+}
+
+/// The one queue of a run. What happens while somebody waits for something
+/// else is kept.
+#[derive(Debug)]
+pub(super) struct Events {
+    sender: Sender<Event>,
+    receiver: Receiver<Event>,
+    kept: VecDeque<Event>,
+}
+
+/// How a wait ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waited<T> {
+    Ready(T),
+    TimedOut,
+    /// Something happened that makes waiting pointless; it is kept.
+    Interrupted,
+}
+
+/// Pause between two looks at something that has no event of its own.
+const PAUSE: Duration = Duration::from_millis(20);
+
+impl Events {
+    pub(super) fn new() -> Self {
+        let (sender, receiver) = channel();
+        Self {
+            sender,
+            receiver,
+            kept: VecDeque::new(),
+        }
+    }
+
+    /// Turns SIGINT, SIGTERM and SIGHUP into events from now on. Must come
+    /// before the first thread, so that none of them takes the signal.
+    pub(super) fn listen_to_signals(&self) {
+        let mut signals = SigSet::empty();
+        signals.add(Signal::SIGINT);
+        signals.add(Signal::SIGTERM);
+        // Not under nohup.
+        if !ignores(Signal::SIGHUP as i32) {
+            signals.add(Signal::SIGHUP);
+        }
+        // Only fails for a set that is not one.
+        let _ = signals.thread_block();
+        let sender = self.sender();
+        thread::spawn(move || {
+            while let Ok(signal) = signals.wait() {
+                if sender.send(Event::Signal(signal)).is_err() {
+                    return;
+                }
+            }
+        });
+    }
+
+    pub(super) fn sender(&self) -> Sender<Event> {
+        self.sender.clone()
+    }
+
+    /// The next event, whenever it comes.
+    pub(super) fn next(&mut self) -> Event {
+        if let Some(event) = self.kept.pop_front() {
+            return event;
+        }
+        self.receiver
+            .recv()
+            .expect("the queue holds a sender of its own")
+    }
+
+    /// Whether a signal has come that nobody has dealt with.
+    pub(super) fn signalled(&mut self) -> bool {
+        self.kept.extend(self.receiver.try_iter());
+        self.kept
+            .iter()
+            .any(|event| matches!(event, Event::Signal(_)))
+    }
+
+    /// Waits until `ready` has something, at most for `patience`, and no
+    /// longer than until an event for which waiting is pointless.
+    pub(super) fn wait<T>(
+        &mut self,
+        patience: Duration,
+        pointless: impl Fn(&Event) -> bool,
+        mut ready: impl FnMut() -> Option<T>,
+    ) -> Waited<T> {
+        let deadline = Instant::now() + patience;
+        loop {
+            if self.kept.iter().any(&pointless) {
+                return Waited::Interrupted;
+            }
+            if let Some(value) = ready() {
+                return Waited::Ready(value);
+            }
+            if Instant::now() >= deadline {
+                return Waited::TimedOut;
+            }
+            if let Ok(event) = self.receiver.recv_timeout(PAUSE) {
+                self.kept.push_back(event);
+            }
+        }
+    }
+
+    /// Pauses, and tells whether the user has pressed Ctrl-C meanwhile.
+    /// Everything else is kept.
+    pub(super) fn impatient(&mut self, pause: Duration) -> bool {
+        match self.receiver.recv_timeout(pause) {
+            Ok(Event::Signal(Signal::SIGINT)) => true,
+            Ok(event) => {
+                self.kept.push_back(event);
+                false
+            }
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => false,
+        }
+    }
+}
+
+impl Event {
+    /// Whether it means that sidecar `at` cannot be waited for any more.
+    pub(super) fn ends_start_of(&self, at: usize) -> bool {
+        match self {
+            Self::Signal(_) => true,
+            Self::Exited { who, .. } => *who == Who::Daprd(at),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_happens_during_a_wait_is_kept() {
+        let mut events = Events::new();
+        let app = Event::Exited {
+            who: Who::App(0),
+            how: Exit::Status(0),
+        };
+        let daprd = Event::Exited {
+            who: Who::Daprd(0),
+            how: Exit::Status(1),
+        };
+        events.sender().send(app).unwrap();
+        events.sender().send(daprd).unwrap();
+        let pointless = |event: &Event| event.ends_start_of(0);
+        let waited = events.wait(Duration::from_secs(20), pointless, || None::<()>);
+        assert_eq!(waited, Waited::Interrupted);
+        assert_eq!(events.next(), app);
+        assert_eq!(events.next(), daprd);
+    }
+
+    #[test]
+    fn waits_end() {
+        let mut events = Events::new();
+        assert_eq!(
+            events.wait(Duration::ZERO, |_| false, || None::<()>),
+            Waited::TimedOut
+        );
+        assert_eq!(
+            events.wait(Duration::ZERO, |_| false, || Some(7)),
+            Waited::Ready(7)
+        );
+    }
+}

@@ -1,0 +1,124 @@
+//! Ports for sidecars: the wanted one if it is free, else any free one.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+
+use crate::instances::Instance;
+
+/// Hands out ports. Free ones stay bound until they are released, so that no
+/// two are the same.
+#[derive(Debug)]
+pub(super) struct Ports {
+    taken: BTreeSet<i64>,
+    held: Vec<TcpListener>,
+}
+
+/// A port that cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PortError {
+    #[error("invalid configuration for {name}. Port {port} is not available")]
+    Unavailable { name: &'static str, port: i64 },
+    #[error("no free port for {name}: {source}")]
+    NoneFree {
+        name: &'static str,
+        source: io::Error,
+    },
+}
+
+impl Ports {
+    /// None of the ports of these sidecars and their apps is handed out.
+    pub(super) fn beside(instances: &[Instance]) -> Self {
+        let used = |one: &Instance| [one.app_port, one.http_port, one.grpc_port];
+        Self {
+            taken: instances.iter().flat_map(used).collect(),
+            held: Vec::new(),
+        }
+    }
+
+    /// Keeps an app's port from being handed out.
+    pub(super) fn reserve(&mut self, port: i64) {
+        self.taken.insert(port);
+    }
+
+    /// Lets go of the ports that were handed out, for those who asked.
+    pub(super) fn release(&mut self) {
+        self.held.clear();
+    }
+
+    /// The wanted port, or a free one when that is not above zero.
+    ///
+    /// # Errors
+    /// The wanted port is in use or was handed out before.
+    pub(super) fn claim(&mut self, name: &'static str, wanted: i64) -> Result<u16, PortError> {
+        if wanted <= 0 {
+            return self.free(name);
+        }
+        let unavailable = PortError::Unavailable { name, port: wanted };
+        let Ok(port) = u16::try_from(wanted) else {
+            return Err(unavailable);
+        };
+        if !self.taken.insert(wanted) || bind(port).is_err() {
+            return Err(unavailable);
+        }
+        Ok(port)
+    }
+
+    fn free(&mut self, name: &'static str) -> Result<u16, PortError> {
+        let fail = |source| PortError::NoneFree { name, source };
+        loop {
+            let listener = bind(0).map_err(fail)?;
+            let port = listener.local_addr().map_err(fail)?.port();
+            self.held.push(listener);
+            if self.taken.insert(port.into()) {
+                return Ok(port);
+            }
+        }
+    }
+}
+
+/// Binds all addresses of the machine, of both families where there are two.
+fn bind(port: u16) -> io::Result<TcpListener> {
+    let both = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
+    let v4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
+    match TcpListener::bind(both) {
+        Err(error) if error.kind() != io::ErrorKind::AddrInUse => TcpListener::bind(v4),
+        result => result,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_handed_out_once() {
+        let mut ports = Ports::beside(&[]);
+        let first = ports.claim("HTTPPort", -1).unwrap();
+        let second = ports.claim("GRPCPort", 0).unwrap();
+        assert_ne!(first, second);
+        assert_eq!(
+            ports
+                .claim("MetricsPort", first.into())
+                .unwrap_err()
+                .to_string(),
+            format!("invalid configuration for MetricsPort. Port {first} is not available")
+        );
+        drop(ports);
+        let mut ports = Ports::beside(&[]);
+        assert_eq!(ports.claim("HTTPPort", first.into()).unwrap(), first);
+    }
+
+    #[test]
+    fn a_port_in_use_is_refused() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = i64::from(listener.local_addr().unwrap().port());
+        let mut ports = Ports::beside(&[]);
+        for wanted in [port, 70_000] {
+            assert_eq!(
+                ports.claim("HTTPPort", wanted).unwrap_err().to_string(),
+                format!("invalid configuration for HTTPPort. Port {wanted} is not available")
+            );
+        }
+    }
+}
