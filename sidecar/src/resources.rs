@@ -13,7 +13,8 @@ pub(crate) mod model;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use directory::scan;
+pub(crate) use directory::{DirectoryError, scan};
+pub(crate) use load::ConfigurationError;
 pub(crate) use model::{Configuration, NameResolution};
 
 /// The reason of a failed file operation in the words Go programs use, so

@@ -7,6 +7,8 @@ use std::time::Duration;
 pub enum Reached {
     /// Neither the peer nor the app saw the request.
     Nothing,
+    /// The peer saw it and says that its app did not.
+    Sidecar,
     /// The peer may have seen it; no response headers came back.
     Peer,
     /// The answer had begun, or the failure is final by its nature.
@@ -32,7 +34,6 @@ pub enum Next {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct BuiltIn {
     retries: u32,
-    free: u32,
 }
 
 /// Retries after the first attempt.
@@ -53,15 +54,17 @@ impl BuiltIn {
         reached: Reached,
         replayable: bool,
         untried: usize,
-        replicas: usize,
     ) -> Next {
         if reached == Reached::Final || !replayable {
             return Next::Fail;
         }
-        let allowance = u32::try_from(replicas).unwrap_or(u32::MAX);
-        if reached == Reached::Nothing && untried > 0 && self.free < allowance {
-            self.free += 1;
+        let unseen = matches!(reached, Reached::Nothing | Reached::Sidecar);
+        if unseen && untried > 0 {
             return Next::Again;
+        }
+        // Every app is down: waiting is a policy the user may set.
+        if reached == Reached::Sidecar {
+            return Next::Fail;
         }
         if self.retries >= RETRIES {
             return Next::Fail;
@@ -84,36 +87,43 @@ mod tests {
         let mut policy = BuiltIn::default();
         for _ in 0..3 {
             assert_eq!(
-                policy.after(Reached::Nothing, true, 0, 1),
+                policy.after(Reached::Nothing, true, 0),
                 Next::After(PAUSE)
             );
         }
-        assert_eq!(policy.after(Reached::Nothing, true, 0, 1), Next::Fail);
+        assert_eq!(policy.after(Reached::Nothing, true, 0), Next::Fail);
         assert_eq!(policy.retries(), 3);
     }
 
     #[test]
     fn untried_replicas_come_first_and_at_once() {
         let mut policy = BuiltIn::default();
-        assert_eq!(policy.after(Reached::Nothing, true, 2, 3), Next::Again);
-        assert_eq!(policy.after(Reached::Nothing, true, 1, 3), Next::Again);
+        assert_eq!(policy.after(Reached::Nothing, true, 2), Next::Again);
+        assert_eq!(policy.after(Reached::Nothing, true, 1), Next::Again);
         assert_eq!(
-            policy.after(Reached::Nothing, true, 0, 3),
+            policy.after(Reached::Nothing, true, 0),
             Next::After(PAUSE)
         );
         let mut policy = BuiltIn::default();
-        assert_eq!(policy.after(Reached::Peer, true, 1, 2), Next::Again);
-        assert_eq!(policy.after(Reached::Peer, true, 0, 2), Next::After(PAUSE));
+        assert_eq!(policy.after(Reached::Peer, true, 1), Next::Again);
+        assert_eq!(policy.after(Reached::Peer, true, 0), Next::After(PAUSE));
+    }
+
+    #[test]
+    fn an_app_that_is_down_everywhere_fails_at_once() {
+        let mut policy = BuiltIn::default();
+        assert_eq!(policy.after(Reached::Sidecar, true, 1), Next::Again);
+        assert_eq!(policy.after(Reached::Sidecar, true, 0), Next::Fail);
     }
 
     #[test]
     fn a_begun_answer_or_a_spent_body_ends_it() {
         assert_eq!(
-            BuiltIn::default().after(Reached::Final, true, 5, 6),
+            BuiltIn::default().after(Reached::Final, true, 5),
             Next::Fail
         );
         assert_eq!(
-            BuiltIn::default().after(Reached::Nothing, false, 5, 6),
+            BuiltIn::default().after(Reached::Nothing, false, 5),
             Next::Fail
         );
     }

@@ -1,0 +1,40 @@
+//! The one call made to an app before it is declared ready.
+
+use api::{headers::DAPR_APP_ID, verb::Verb};
+use http::{HeaderMap, HeaderValue};
+use http_body_util::BodyExt as _;
+use tracing::{info, warn};
+
+use super::Channel;
+use crate::message::{Body, Request};
+
+/// `GET /dapr/config`. Whatever the app answers is fine; its settings concern
+/// building blocks this sidecar does not have.
+pub(crate) async fn load_configuration(channel: &Channel, app_id: &HeaderValue) {
+    let mut headers = HeaderMap::new();
+    headers.insert(DAPR_APP_ID, app_id.clone());
+    let request = Request {
+        method: "dapr/config".to_owned(),
+        verb: Verb::Get,
+        query: String::new(),
+        headers,
+        body: Body::Empty,
+    };
+    let json = HeaderValue::from_static("application/json");
+    let outcome = match channel.call(request, Some(json)).await {
+        // Reading to the end gives the connection back to the pool.
+        Ok(response) => response
+            .body
+            .collect()
+            .await
+            .map(drop)
+            .map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    match outcome {
+        Ok(()) => info!(target: "dapr.runtime", "Application configuration loaded"),
+        Err(error) => {
+            warn!(target: "dapr.runtime", error, "the app's /dapr/config could not be read; going on without it")
+        }
+    }
+}

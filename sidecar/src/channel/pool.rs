@@ -1,0 +1,157 @@
+//! Keep-alive HTTP/1.1 connections of one worker to the app.
+
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use http::{Request, Response};
+use hyper::{
+    body::Incoming,
+    client::conn::http1::{self, SendRequest},
+};
+use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
+use tokio::net::TcpStream;
+
+use super::{App, DIAL_PATIENCE};
+use crate::message::Body;
+
+/// Idle connections kept.
+const MAX_IDLE: usize = 64;
+/// Age after which an idle connection is not used again.
+const IDLE_LIFE: Duration = Duration::from_secs(90);
+/// Read buffer of a connection. Head limits are checked separately, so a
+/// large one only means fewer reads for large bodies.
+const READ_BUFFER: usize = 64 * 1024;
+
+/// Why no response came.
+#[derive(Debug)]
+pub(super) enum Failure {
+    Dial(io::Error),
+    Headers,
+    Exchange(hyper::Error),
+}
+
+#[derive(Debug)]
+pub(super) struct Pool {
+    idle: Mutex<Vec<Idle>>,
+    header_limit: usize,
+}
+
+#[derive(Debug)]
+struct Idle {
+    sender: SendRequest<Body>,
+    since: Instant,
+}
+
+/// A connection in use; goes back to the pool when dropped.
+#[derive(Debug)]
+pub(super) struct Leased {
+    pool: Arc<Pool>,
+    sender: Option<SendRequest<Body>>,
+}
+
+impl Pool {
+    pub(super) fn new(header_limit: usize) -> Self {
+        Self {
+            idle: Mutex::default(),
+            header_limit,
+        }
+    }
+
+    /// Sends on an idle connection, else on a new one. A request that never
+    /// left an idle connection is sent again on the next.
+    pub(super) async fn send(
+        self: &Arc<Self>,
+        app: &App,
+        mut request: Request<Body>,
+    ) -> Result<(Response<Incoming>, Leased), Failure> {
+        loop {
+            let (mut sender, reused) = match self.take() {
+                Some(sender) => (sender, true),
+                None => (self.connect(app).await?, false),
+            };
+            match sender.try_send_request(request).await {
+                Ok(response) => {
+                    if head_length(&response) > self.header_limit {
+                        return Err(Failure::Headers);
+                    }
+                    let leased = Leased {
+                        pool: Arc::clone(self),
+                        sender: Some(sender),
+                    };
+                    return Ok((response, leased));
+                }
+                Err(mut failed) => match failed.take_message() {
+                    Some(unsent) if reused => request = unsent,
+                    _ => {
+                        let error = failed.into_error();
+                        let too_large = error.is_parse_too_large();
+                        return Err(if too_large {
+                            Failure::Headers
+                        } else {
+                            Failure::Exchange(error)
+                        });
+                    }
+                },
+            }
+        }
+    }
+
+    fn take(&self) -> Option<SendRequest<Body>> {
+        let mut idle = self.idle.lock();
+        while let Some(Idle { sender, since }) = idle.pop() {
+            if sender.is_ready() && since.elapsed() < IDLE_LIFE {
+                return Some(sender);
+            }
+        }
+        None
+    }
+
+    async fn connect(&self, app: &App) -> Result<SendRequest<Body>, Failure> {
+        let dial = TcpStream::connect((app.host.as_str(), app.port));
+        let socket = match tokio::time::timeout(DIAL_PATIENCE, dial).await {
+            Ok(connected) => connected.map_err(Failure::Dial)?,
+            Err(_) => return Err(Failure::Dial(io::ErrorKind::TimedOut.into())),
+        };
+        let _ = socket.set_nodelay(true);
+        let (sender, connection) = http1::Builder::new()
+            .title_case_headers(true)
+            .max_buf_size(READ_BUFFER.max(self.header_limit + 4096))
+            .handshake(TokioIo::new(socket))
+            .await
+            .map_err(Failure::Exchange)?;
+        lifecycle::spawn("app connection", async move {
+            // Its end is seen by whoever uses the sender next.
+            let _ = connection.await;
+        })
+        .detach();
+        Ok(sender)
+    }
+}
+
+impl Drop for Leased {
+    fn drop(&mut self) {
+        let Some(sender) = self.sender.take().filter(|sender| !sender.is_closed()) else {
+            return;
+        };
+        let mut idle = self.pool.idle.lock();
+        if idle.len() < MAX_IDLE {
+            idle.push(Idle {
+                sender,
+                since: Instant::now(),
+            });
+        }
+    }
+}
+
+/// Bytes the header block of a response takes on the wire.
+fn head_length(response: &Response<Incoming>) -> usize {
+    response
+        .headers()
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 4)
+        .sum()
+}

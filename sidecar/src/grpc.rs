@@ -1,0 +1,56 @@
+//! The gRPC API port. SDKs and tools wait for it to answer; its methods come
+//! with gRPC support, until then each is refused at once.
+
+use std::{convert::Infallible, sync::Arc};
+
+use api::{
+    errors::API_UNIMPLEMENTED_MESSAGE,
+    grpc::{Code, Status},
+    headers::DAPR_API_TOKEN,
+};
+use http::{HeaderValue, Request, Response, header};
+use hyper::body::Incoming;
+
+use crate::{http::Api, message::Body};
+
+const DAPR: &str = "/dapr.proto.runtime.v1.Dapr/";
+
+/// Answers one rpc.
+pub(crate) async fn serve(
+    api: Arc<Api>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
+    let status = refusal(&api, &request);
+    let mut response = Response::new(Body::Empty);
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/grpc"),
+    );
+    status.write_headers(headers);
+    Ok(response)
+}
+
+fn refusal(api: &Api, request: &Request<Incoming>) -> Status {
+    let token = request.headers().get(DAPR_API_TOKEN);
+    if api
+        .token
+        .as_ref()
+        .is_some_and(|expected| Some(expected) != token)
+    {
+        return Status::new(Code::Unauthenticated, "Unauthorized");
+    }
+    let path = request.uri().path();
+    let named = ["dapr-callee-app-id", "dapr-app-id"]
+        .iter()
+        .any(|name| request.headers().contains_key(*name));
+    if path.starts_with(DAPR) || path.starts_with("/TaskHubSidecarService/") || named {
+        return Status::new(Code::Unimplemented, API_UNIMPLEMENTED_MESSAGE);
+    }
+    let text = if path.starts_with("/dapr.proto.") {
+        "failed to proxy request: required metadata dapr-callee-app-id or dapr-app-id not found"
+    } else {
+        "cannot proxy request: missing dapr-callee-app-id or dapr-app-id metadata"
+    };
+    Status::new(Code::Unknown, text)
+}

@@ -1,0 +1,117 @@
+//! The HTTP API: what apps and tools call on their sidecar.
+
+mod error;
+mod health;
+mod invoke;
+mod layers;
+mod metadata;
+mod public;
+mod routes;
+mod shutdown;
+mod unimplemented;
+
+use std::{convert::Infallible, sync::Arc};
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+use lifecycle::health::Health;
+use tokio::sync::mpsc;
+
+use crate::{invoke::Invoker, me::Me, message::Body};
+
+pub(crate) use metadata::{AppConnection, Metadata};
+pub(crate) use public::public;
+
+/// What every request of the API may need; one for all workers.
+#[derive(Debug)]
+pub(crate) struct Api {
+    /// Who we serve.
+    pub me: Arc<Me>,
+    /// Readiness of the sidecar.
+    pub health: Health,
+    /// Readiness for outbound calls.
+    pub outbound: Health,
+    /// Token clients must send.
+    pub token: Option<HeaderValue>,
+    /// What the metadata route shows.
+    pub metadata: Metadata,
+    /// Takes requests to stop.
+    pub stop: mpsc::Sender<Stop>,
+    /// Bytes of a request body; `None` for no limit.
+    pub body_limit: Option<u64>,
+    /// Bytes of a request header block.
+    pub header_limit: usize,
+    /// Settings of the API log; `None` when it is off.
+    pub log: Option<ApiLog>,
+}
+
+/// How calls of the API are logged.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ApiLog {
+    /// Names instead of paths.
+    pub obfuscate_urls: bool,
+    /// Leave health probes out.
+    pub omit_health_checks: bool,
+}
+
+/// A request to stop that came through the API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// After what is running has finished.
+    Graceful,
+    /// At once.
+    Forced,
+}
+
+/// The API of one worker.
+#[derive(Clone, Debug)]
+pub(crate) struct Front {
+    /// Shared by all workers.
+    pub api: Arc<Api>,
+    /// Invocations of this worker.
+    pub invoker: Arc<Invoker>,
+}
+
+impl Front {
+    /// Answers one request.
+    pub(crate) async fn serve(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, Infallible> {
+        Ok(layers::serve(&self, request).await)
+    }
+}
+
+/// A response without a body.
+fn empty(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = status;
+    response
+}
+
+/// Plain text as Go's HTTP library writes its own errors.
+fn text(status: StatusCode, text: &'static str) -> Response<Body> {
+    let mut response = Response::new(Bytes::from_static(text.as_bytes()).into());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    response
+}
+
+/// JSON with status 200.
+fn json(body: String) -> Response<Body> {
+    let mut response = Response::new(Bytes::from(body).into());
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    response
+}

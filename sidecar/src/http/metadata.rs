@@ -1,0 +1,128 @@
+//! `/v1.0/metadata`: what this sidecar is and what tools noted on it.
+
+use std::collections::BTreeMap;
+
+use api::errors;
+use http::{Response, StatusCode};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use parking_lot::RwLock;
+use serde::Serialize;
+
+use super::{Api, empty, error, json, text};
+use crate::message::{Body, BodyError, body::Limited};
+
+/// Everything the route shows apart from the app id.
+#[derive(Debug)]
+pub(crate) struct Metadata {
+    extended: RwLock<BTreeMap<String, String>>,
+    app: AppConnection,
+}
+
+/// How the app is reached.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AppConnection {
+    /// Port of the app.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// Protocol of the app.
+    pub protocol: String,
+    /// Host of the app.
+    pub channel_address: String,
+    /// Calls in the app at one time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_concurrency: Option<usize>,
+}
+
+impl Metadata {
+    /// Of a sidecar nobody has written on yet.
+    pub(crate) fn new(app: AppConnection) -> Self {
+        let version = (
+            "daprRuntimeVersion".to_owned(),
+            env!("CARGO_PKG_VERSION").to_owned(),
+        );
+        Self {
+            extended: RwLock::new(BTreeMap::from([version])),
+            app,
+        }
+    }
+
+    /// Notes a value under a key.
+    pub(crate) fn set(&self, key: String, value: String) {
+        self.extended.write().insert(key, value);
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document<'a> {
+    id: &'a str,
+    runtime_version: &'static str,
+    extended: &'a BTreeMap<String, String>,
+    app_connection_properties: &'a AppConnection,
+    actor_runtime: ActorRuntime,
+}
+
+/// There are no actors; clients read that here.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ActorRuntime {
+    runtime_status: &'static str,
+    host_ready: bool,
+    placement: &'static str,
+}
+
+pub(super) fn get(api: &Api) -> Response<Body> {
+    let extended = api.metadata.extended.read();
+    let document = Document {
+        id: &api.me.app_id,
+        runtime_version: env!("CARGO_PKG_VERSION"),
+        extended: &extended,
+        app_connection_properties: &api.metadata.app,
+        actor_runtime: ActorRuntime {
+            runtime_status: "DISABLED",
+            host_ready: false,
+            placement: "placement: disconnected",
+        },
+    };
+    // Strings and numbers only: this cannot fail.
+    json(serde_json::to_string(&document).unwrap_or_default() + "\n")
+}
+
+pub(super) async fn put(api: &Api, key: &str, body: Incoming) -> Response<Body> {
+    let Some(key) = unescape_query(key) else {
+        return text(
+            StatusCode::BAD_REQUEST,
+            "invalid URL escape in metadata key\n",
+        );
+    };
+    match Limited::new(body, api.body_limit).collect().await {
+        Ok(collected) => {
+            api.metadata.set(
+                key,
+                String::from_utf8_lossy(&collected.to_bytes()).into_owned(),
+            );
+            empty(StatusCode::NO_CONTENT)
+        }
+        Err(reason) => {
+            let reason = match reason {
+                BodyError::Http(error) => error.to_string(),
+                other => other.to_string(),
+            };
+            error::of(
+                errors::BODY_READ,
+                &format!("failed to read request body: {reason}"),
+            )
+        }
+    }
+}
+
+/// Percent-decoded, with `+` for a space; `None` unless UTF-8 comes out.
+pub(super) fn unescape_query(text: &str) -> Option<String> {
+    let spaced = text.replace('+', " ");
+    percent_encoding::percent_decode_str(&spaced)
+        .decode_utf8()
+        .ok()
+        .map(std::borrow::Cow::into_owned)
+}

@@ -1,0 +1,280 @@
+//! `CallLocalStream` and `CallLocal`: a peer's call becomes one of the app.
+
+use api::{
+    envelope::{self, RequestHead, ResponseParts},
+    grpc::{Code, Status},
+    headers::{CALLEE_APP_ID, CALLER_APP_ID, CALLER_NAMESPACE},
+    verb::Verb,
+};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, Response, header};
+use hyper::body::Incoming;
+
+use super::{
+    Internal,
+    chunks::{Chunks, Messages},
+    reply::{self, ReplyBody},
+};
+use crate::{
+    channel::{Channel, ChannelError},
+    message::{
+        self, Body,
+        body::{self, Peeked},
+    },
+    trace,
+};
+
+pub(super) async fn stream(server: &Internal, request: Request<Incoming>) -> Response<ReplyBody> {
+    match stream_call(server, request).await {
+        Ok(response) => response,
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+pub(super) async fn unary(server: &Internal, request: Request<Incoming>) -> Response<ReplyBody> {
+    match unary_call(server, request).await {
+        Ok(response) => response,
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// A call that ends without an answer of the app.
+struct Refusal {
+    status: Status,
+    app_not_reached: bool,
+}
+
+impl Refusal {
+    fn new(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            status: Status::new(code, message),
+            app_not_reached: false,
+        }
+    }
+
+    fn into_response(self) -> Response<ReplyBody> {
+        if self.app_not_reached {
+            reply::failed_before_app(&self.status)
+        } else {
+            reply::failed(&self.status)
+        }
+    }
+}
+
+impl From<Status> for Refusal {
+    fn from(status: Status) -> Self {
+        Self {
+            status,
+            app_not_reached: false,
+        }
+    }
+}
+
+impl From<ChannelError> for Refusal {
+    fn from(error: ChannelError) -> Self {
+        Self {
+            status: Status::new(
+                Code::Internal,
+                format!("error invoking app channel: {error}"),
+            ),
+            app_not_reached: error.never_reached_app(),
+        }
+    }
+}
+
+async fn stream_call(
+    server: &Internal,
+    request: Request<Incoming>,
+) -> Result<Response<ReplyBody>, Refusal> {
+    let channel = channel(server)?;
+    let (parts, incoming) = request.into_parts();
+    let mut messages = Messages::new(incoming, server.message_limit);
+    let first = std::future::poll_fn(|context| messages.poll(context)).await;
+    let first = first.ok_or_else(|| Refusal::new(Code::Unknown, "EOF"))??;
+    let decoded = envelope::decode_request(first)
+        .map_err(|error| Refusal::new(Code::Internal, error.to_string()))?;
+    let head = decoded.head.filter(|head| head.has_metadata && head.has_message).ok_or_else(|| {
+        Refusal::new(
+            Code::InvalidArgument,
+            "parsing InternalInvokeRequest error: request does not contain the required fields in the leading chunk",
+        )
+    })?;
+    let (data, sequence) = match decoded.payload {
+        Some(payload) => {
+            if payload.sequence != 0 {
+                let error = body::BodyError::Sequence {
+                    got: payload.sequence,
+                    want: 0,
+                };
+                return Err(Refusal::new(
+                    Code::Internal,
+                    format!("error invoking app channel: {error}"),
+                ));
+            }
+            (payload.data, 1)
+        }
+        None => (Bytes::new(), 0),
+    };
+    let whole = messages.is_finished();
+    let body = if whole {
+        data.into()
+    } else {
+        Body::stream(Chunks::new(messages, data, sequence))
+    };
+    let response = call_app(server, channel, head, &parts.headers, body).await?;
+    Ok(answer(response, grpc_content_type(&parts.headers)).await)
+}
+
+async fn unary_call(
+    server: &Internal,
+    request: Request<Incoming>,
+) -> Result<Response<ReplyBody>, Refusal> {
+    use http_body_util::BodyExt as _;
+
+    let channel = channel(server)?;
+    let (parts, incoming) = request.into_parts();
+    let mut messages = Messages::new(incoming, server.message_limit);
+    let message = std::future::poll_fn(|context| messages.poll(context)).await;
+    let message = message.ok_or_else(|| Refusal::new(Code::Unknown, "EOF"))??;
+    let mut head = envelope::decode_call_request(message)
+        .map_err(|error| Refusal::new(Code::Internal, error.to_string()))?;
+    if !head.has_message {
+        return Err(Refusal::new(
+            Code::InvalidArgument,
+            "parsing InternalInvokeRequest error: field Message is nil",
+        ));
+    }
+    let body = std::mem::take(&mut head.data).into();
+    let response = call_app(server, channel, head, &parts.headers, body).await?;
+    let limit = server.message_limit as u64;
+    let collected = body::Limited::new(response.body, Some(limit))
+        .collect()
+        .await
+        .map_err(|error| {
+            let code = if matches!(error, body::BodyError::TooLarge) {
+                Code::ResourceExhausted
+            } else {
+                Code::Unknown
+            };
+            Refusal::new(code, error.to_string())
+        })?;
+    let head = ResponseParts {
+        status: response.status.as_u16(),
+        headers: &response.headers,
+    };
+    let message = envelope::call_response(&head, &collected.to_bytes());
+    Ok(reply::begun(
+        grpc_content_type(&parts.headers),
+        message,
+        Body::Empty,
+        0,
+    ))
+}
+
+fn channel(server: &Internal) -> Result<&Channel, Refusal> {
+    server
+        .channel
+        .as_deref()
+        .ok_or_else(|| Refusal::new(Code::Internal, "app channel is not initialized"))
+}
+
+/// Checks in the order peers know, then calls.
+async fn call_app(
+    server: &Internal,
+    channel: &Channel,
+    mut head: RequestHead,
+    metadata: &HeaderMap,
+    body: Body,
+) -> Result<message::Response, Refusal> {
+    let raw = std::str::from_utf8(&head.method).unwrap_or_default();
+    // Older callers send methods as their clients wrote them.
+    let method = policy::method::clean(raw);
+    policy::method::validate(&method)
+        .map_err(|error| Refusal::new(Code::InvalidArgument, error.to_string()))?;
+    if head.version != 1 {
+        return Err(Refusal::new(
+            Code::Internal,
+            format!(
+                "error invoking app channel: rpc error: code = Unimplemented desc = Unsupported spec version: {}",
+                head.version
+            ),
+        ));
+    }
+    if !head.has_extension {
+        return Err(Refusal::new(
+            Code::Internal,
+            "error invoking app channel: rpc error: code = InvalidArgument desc = missing HTTP extension field",
+        ));
+    }
+    identify(server, &mut head.headers);
+    trace::to_app(&mut head.headers, metadata);
+    let content_type = if head.type_url.is_empty() {
+        HeaderValue::from_maybe_shared(head.content_type)
+            .ok()
+            .filter(|value| !value.is_empty())
+    } else {
+        Some(HeaderValue::from_static("application/x-protobuf"))
+    };
+    let request = message::Request {
+        method,
+        verb: head.verb.unwrap_or(Verb::None),
+        query: String::from_utf8_lossy(&head.query).into_owned(),
+        headers: head.headers,
+        body,
+    };
+    Ok(channel.call(request, content_type).await?)
+}
+
+/// What the app is told about its caller comes from the certificate, where
+/// there is one.
+fn identify(server: &Internal, headers: &mut HeaderMap) {
+    if let Some(peer) = &server.peer {
+        for (name, value) in [
+            (CALLER_APP_ID, &peer.app_id),
+            (CALLER_NAMESPACE, &peer.namespace),
+        ] {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.insert(name, value);
+            }
+        }
+    }
+    if let Ok(value) = HeaderValue::from_str(&server.me.app_id) {
+        headers.insert(CALLEE_APP_ID, value);
+    }
+}
+
+async fn answer(response: message::Response, content_type: HeaderValue) -> Response<ReplyBody> {
+    let parts = ResponseParts {
+        status: response.status.as_u16(),
+        headers: &response.headers,
+    };
+    let (first, rest) = match body::peek(response.body).await {
+        Ok(Peeked::Whole(bytes)) => (bytes, Body::Empty),
+        Ok(Peeked::Begun(first, rest)) => (first, rest),
+        Err(error) => (Bytes::new(), body::failed(error)),
+    };
+    if first.len() > 64 * 1024 {
+        return reply::begun(
+            content_type,
+            envelope::response(&parts, None),
+            body::rejoin(first, rest),
+            0,
+        );
+    }
+    let sequence = u64::from(!first.is_empty());
+    let first = (!first.is_empty()).then_some(first);
+    reply::begun(
+        content_type,
+        envelope::response(&parts, first),
+        rest,
+        sequence,
+    )
+}
+
+/// Echoed, as peers expect: `application/grpc` or with a suffix.
+fn grpc_content_type(headers: &HeaderMap) -> HeaderValue {
+    headers
+        .get(header::CONTENT_TYPE)
+        .cloned()
+        .unwrap_or(HeaderValue::from_static("application/grpc"))
+}

@@ -1,0 +1,10 @@
+//! Who this sidecar serves.
+
+/// App id and namespace, as peers and configuration name them.
+#[derive(Clone, Debug)]
+pub(crate) struct Me {
+    /// App id.
+    pub app_id: String,
+    /// Namespace.
+    pub namespace: String,
+}

@@ -1,0 +1,68 @@
+//! The first certificate, and those that follow.
+
+use security::{
+    Identity, Mode, SentryClient, SentrySettings, SvidRequest, TokenSource, TrustAnchors,
+    TrustDomain,
+};
+use tracing::info;
+
+use crate::config::Config;
+
+/// Why there is no identity.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum IdentityError {
+    /// `DAPR_TRUST_ANCHORS` holds no certificate.
+    #[error("{0}")]
+    Anchors(#[from] security::TrustAnchorsError),
+    /// The control plane's trust domain is no trust domain.
+    #[error("invalid control plane trust domain: {0}")]
+    TrustDomain(security::SpiffeIdError),
+    /// The control plane's namespace cannot be part of an identity.
+    #[error("invalid control plane namespace: {0}")]
+    Namespace(security::SpiffeIdError),
+    /// Sentry refused.
+    #[error("failed to retrieve the initial identity: {0}")]
+    Request(#[from] security::RequestSvidError),
+}
+
+/// Gets an identity, waiting for sentry as long as it takes, and keeps it
+/// fresh from then on. `None` without mTLS.
+pub(super) async fn obtain(config: &Config) -> Result<Option<Identity>, IdentityError> {
+    let Some(mtls) = &config.mtls else {
+        return Ok(None);
+    };
+    let trust_domain: TrustDomain = mtls
+        .trust_domain
+        .parse()
+        .map_err(IdentityError::TrustDomain)?;
+    let client = SentryClient::new(SentrySettings {
+        address: mtls.sentry_address.clone(),
+        trust_domain,
+        namespace: mtls.namespace.clone(),
+        anchors: TrustAnchors::from_pem(mtls.anchors.as_bytes())?,
+    })
+    .map_err(IdentityError::Namespace)?;
+    let request = SvidRequest {
+        app_id: mtls
+            .local_identity
+            .clone()
+            .unwrap_or_else(|| config.app_id.clone()),
+        namespace: config.namespace.clone(),
+        trust_domain: None,
+        token: TokenSource {
+            mode: Mode::Standalone,
+            file: mtls.token_file.clone(),
+        },
+        jwt_audiences: mtls.jwt_audiences.clone(),
+    };
+    info!(target: "dapr.runtime.security", sentry = mtls.sentry_address, "requesting an identity");
+    let identity = Identity::new(client.request(&request).await?);
+    info!(target: "dapr.runtime.security", id = %identity.spiffe_id(), "identity obtained");
+    let renewed = identity.clone();
+    lifecycle::spawn(
+        "identity renewal",
+        security::renew(renewed, client, request),
+    )
+    .detach();
+    Ok(Some(identity))
+}

@@ -1,0 +1,271 @@
+//! Serving on the bound sockets.
+
+use std::{net::TcpListener, sync::Arc, time::Duration};
+
+use hyper::service::service_fn;
+use lifecycle::{
+    drain::{Drain, Watch},
+    health::Target,
+    serve::{self, HttpLimits},
+    workers::Workers,
+};
+use rustls::ServerConfig;
+use security::Identity;
+use tokio::net::TcpStream;
+use tracing::{debug, info};
+
+use crate::{
+    channel::{App, Channel},
+    config::Config,
+    grpc,
+    http::{self, Api, Front},
+    internal::Internal,
+    invoke::{Invoker, Limits},
+    me::Me,
+    metrics,
+    transport::Wire,
+};
+
+/// Time for a TLS handshake.
+const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
+/// Calls peers may have open on one connection; real sidecars share one for
+/// up to 2,048 and queue on this number.
+const STREAMS: u32 = 4096;
+/// Header list of HTTP/2 requests at least.
+const LEAST_HEADER_LIST: u32 = 64 * 1024;
+/// HTTP/1 read buffer: bounds the head we look at, and reads large bodies in
+/// few steps.
+const READ_BUFFER: usize = 64 * 1024;
+/// Frames from peers: one piece of a bulk body in one frame.
+const INTERNAL_FRAME: u32 = 128 * 1024;
+/// Frames from clients: the smallest value HTTP/2 allows is plenty.
+const API_FRAME: u32 = 16 * 1024;
+
+/// One drain per stage of the end.
+#[derive(Debug, Default)]
+pub(super) struct Drains {
+    pub(super) api: Drain,
+    pub(super) internal: Drain,
+    pub(super) side: Drain,
+}
+
+/// Readiness still to be reported.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub(super) outbound: Target,
+    pub(super) runtime: Target,
+}
+
+/// Everything the servers share.
+pub(super) struct Servers {
+    pub(super) api: Arc<Api>,
+    pub(super) app: Option<Arc<App>>,
+    /// One per worker.
+    pub(super) invokers: Vec<(Arc<Invoker>, Option<Arc<Channel>>)>,
+    pub(super) identity: Option<Identity>,
+    pub(super) me: Arc<Me>,
+    pub(super) limits: Limits,
+    pub(super) workers: Arc<Workers>,
+}
+
+impl Servers {
+    /// Starts all servers; from here on they answer.
+    pub(super) fn start(
+        self,
+        listeners: super::Listeners,
+        drains: &Drains,
+        config: &Config,
+    ) -> Result<Ready, super::RuntimeError> {
+        let health = &self.api.health;
+        let outbound = self.api.outbound.target("outbound");
+        let parts = [
+            "metrics-exporter",
+            "grpc-api-server",
+            "grpc-internal-server",
+            "http-api-server",
+        ]
+        .map(|name| health.target(name));
+        let runtime = health.target("runtime");
+        let internal_address = listeners.internal.local_addr()?;
+        if let Some(listener) = listeners.metrics {
+            side(listener, drains.side.watch(), |request| {
+                metrics::serve(request)
+            });
+        }
+        if let Some(listener) = listeners.public {
+            let api = Arc::clone(&self.api);
+            side(listener, drains.side.watch(), move |request| {
+                http::public(Arc::clone(&api), request)
+            });
+        }
+        let listen = &config.listen;
+        for listener in listeners.grpc {
+            self.grpc_api(listener, drains.api.watch());
+        }
+        info!(target: super::SCOPE, "API gRPC server is running on port {}", listen.grpc_port);
+        for listener in listeners.http {
+            let address = listener.local_addr()?;
+            info!(target: super::SCOPE, "HTTP server listening on TCP address: {address}");
+            self.http_api(listener, drains.api.watch());
+        }
+        info!(target: super::SCOPE, "HTTP server is running on port {}", listen.http_port);
+        let host = if listen.internal_host.is_empty() {
+            String::new()
+        } else {
+            listen.internal_host.clone()
+        };
+        info!(target: super::SCOPE, "Internal gRPC server is running on {host}:{}", internal_address.port());
+        self.internal(listeners.internal, drains.internal.watch());
+        for part in parts {
+            part.ready();
+        }
+        debug!(target: super::SCOPE, has_app = self.app.is_some(), "servers started");
+        Ok(Ready { outbound, runtime })
+    }
+
+    fn http_api(&self, listener: TcpListener, drain: Watch) {
+        let fronts: Arc<[Arc<Front>]> = self
+            .invokers
+            .iter()
+            .map(|(invoker, _)| {
+                Arc::new(Front {
+                    api: Arc::clone(&self.api),
+                    invoker: Arc::clone(invoker),
+                })
+            })
+            .collect();
+        let builder = Arc::new(api_limits(self.api.header_limit).builder());
+        let watch = drain.clone();
+        accept(listener, &self.workers, drain, move |worker, socket| {
+            let front = fronts.get(worker).cloned();
+            let (builder, watch) = (Arc::clone(&builder), watch.clone());
+            async move {
+                if let Some(front) = front {
+                    let service =
+                        service_fn(move |request| Front::serve(Arc::clone(&front), request));
+                    serve::connection(socket, &builder, service, watch).await;
+                }
+            }
+        });
+    }
+
+    fn grpc_api(&self, listener: TcpListener, drain: Watch) {
+        let api = Arc::clone(&self.api);
+        let builder = Arc::new(api_limits(self.api.header_limit).builder().http2_only());
+        let watch = drain.clone();
+        accept(listener, &self.workers, drain, move |_, socket| {
+            let (api, builder, watch) = (Arc::clone(&api), Arc::clone(&builder), watch.clone());
+            async move {
+                let service = service_fn(move |request| grpc::serve(Arc::clone(&api), request));
+                serve::connection(socket, &builder, service, watch).await;
+            }
+        });
+    }
+
+    fn internal(&self, listener: TcpListener, drain: Watch) {
+        let limits = HttpLimits {
+            frame_bytes: INTERNAL_FRAME,
+            ..api_limits(self.api.header_limit)
+        };
+        let builder = Arc::new(limits.builder().http2_only());
+        let channels: Arc<[Option<Arc<Channel>>]> = self
+            .invokers
+            .iter()
+            .map(|(_, channel)| channel.clone())
+            .collect();
+        let tls = self.identity.as_ref().map(Identity::server_config);
+        let (me, limit) = (Arc::clone(&self.me), self.limits.message);
+        let watch = drain.clone();
+        accept(listener, &self.workers, drain, move |worker, socket| {
+            let internal = Internal {
+                channel: channels.get(worker).cloned().flatten(),
+                me: Arc::clone(&me),
+                peer: None,
+                message_limit: limit,
+            };
+            let (builder, tls, watch) = (Arc::clone(&builder), tls.clone(), watch.clone());
+            async move {
+                let Some((wire, internal)) = secured(socket, tls, internal).await else {
+                    return;
+                };
+                let internal = Arc::new(internal);
+                let service =
+                    service_fn(move |request| Internal::serve(Arc::clone(&internal), request));
+                serve::connection(wire, &builder, service, watch).await;
+            }
+        });
+    }
+}
+
+/// The TLS handshake, where there is TLS; afterwards the peer is known.
+async fn secured(
+    socket: TcpStream,
+    tls: Option<Arc<ServerConfig>>,
+    mut internal: Internal,
+) -> Option<(Wire, Internal)> {
+    let Some(tls) = tls else {
+        return Some((Wire::plain(socket), internal));
+    };
+    let address = socket.peer_addr().ok();
+    let handshake = tokio_rustls::TlsAcceptor::from(tls).accept(socket);
+    let outcome = match tokio::time::timeout(HANDSHAKE_PATIENCE, handshake).await {
+        Ok(Ok(stream)) => security::require_h2(stream.get_ref().1)
+            .map(|()| stream)
+            .map_err(|error| error.to_string()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("TLS handshake timed out".to_owned()),
+    };
+    match outcome {
+        Ok(stream) => {
+            internal.peer = security::peer_identity(stream.get_ref().1).map(Arc::new);
+            Some((Wire::tls(stream.into()), internal))
+        }
+        Err(reason) => {
+            debug!(target: "dapr.runtime.internal", ?address, reason, "peer refused");
+            None
+        }
+    }
+}
+
+fn api_limits(header_limit: usize) -> HttpLimits {
+    HttpLimits {
+        header_bytes: READ_BUFFER.max(header_limit + 8192),
+        header_list_bytes: u32::try_from(header_limit)
+            .unwrap_or(u32::MAX)
+            .max(LEAST_HEADER_LIST),
+        streams: STREAMS,
+        frame_bytes: API_FRAME,
+        ping_after: Some(Duration::from_secs(10)),
+    }
+}
+
+fn accept<H, F>(listener: TcpListener, workers: &Arc<Workers>, drain: Watch, handler: H)
+where
+    H: Fn(usize, TcpStream) -> F + Clone + Send + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
+    lifecycle::spawn(
+        "accept",
+        serve::accept_on_workers(listener, Arc::clone(workers), drain, handler),
+    )
+    .detach();
+}
+
+/// Servers beside the data path, on the control thread.
+fn side<S, F>(listener: TcpListener, drain: Watch, answer: S)
+where
+    S: Fn(hyper::Request<hyper::body::Incoming>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Result<hyper::Response<crate::message::Body>, std::convert::Infallible>>
+        + Send
+        + 'static,
+{
+    let builder = Arc::new(api_limits(READ_BUFFER).builder());
+    let watch = drain.clone();
+    let handler = move |socket| {
+        let (answer, builder, watch) = (answer.clone(), Arc::clone(&builder), watch.clone());
+        async move {
+            serve::connection(socket, &builder, service_fn(answer), watch).await;
+        }
+    };
+    lifecycle::spawn("accept", serve::accept_here(listener, drain, handler)).detach();
+}

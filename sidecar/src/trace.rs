@@ -1,0 +1,90 @@
+//! Trace context along a call: taken over or made, passed on, told to the
+//! client. Nothing is recorded here.
+
+use api::headers::{GRPC_TRACE_BIN, TRACEPARENT};
+use base64::{Engine as _, engine::general_purpose};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use telemetry::trace_context::TraceContext;
+
+/// The context of a client's request; one that nobody records is made where
+/// there is none, and written into the headers.
+pub(crate) fn from_client(headers: &mut HeaderMap) -> TraceContext {
+    let given = headers
+        .get(TRACEPARENT)
+        .and_then(|value| TraceContext::parse(value.as_bytes()));
+    given.unwrap_or_else(|| {
+        let made = TraceContext::random_unsampled();
+        headers.insert(TRACEPARENT, value(&made));
+        made
+    })
+}
+
+/// Both forms peers read.
+pub(crate) fn to_peer(context: &TraceContext) -> [(HeaderName, HeaderValue); 2] {
+    let mut text = value(context);
+    let encoded = general_purpose::STANDARD_NO_PAD.encode(context.to_binary());
+    let mut binary = HeaderValue::try_from(encoded).unwrap_or(HeaderValue::from_static(""));
+    // New with each call: not worth a place in the header table.
+    text.set_sensitive(true);
+    binary.set_sensitive(true);
+    [(TRACEPARENT, text), (GRPC_TRACE_BIN, binary)]
+}
+
+/// What the app is told: the context of the rpc, else the one among the
+/// message's headers, else a new one.
+pub(crate) fn to_app(headers: &mut HeaderMap, rpc: &HeaderMap) {
+    let binary = rpc.get(GRPC_TRACE_BIN).and_then(|value| {
+        let text = value.as_bytes().trim_ascii_end();
+        let unpadded = text
+            .strip_suffix(b"==")
+            .or_else(|| text.strip_suffix(b"="))
+            .unwrap_or(text);
+        let bytes = general_purpose::STANDARD_NO_PAD.decode(unpadded).ok()?;
+        TraceContext::from_binary(&bytes)
+    });
+    let context = binary
+        .or_else(|| TraceContext::parse(rpc.get(TRACEPARENT)?.as_bytes()))
+        .or_else(|| TraceContext::parse(headers.get(TRACEPARENT)?.as_bytes()))
+        .unwrap_or_else(TraceContext::random_unsampled);
+    headers.insert(TRACEPARENT, value(&context));
+}
+
+/// Told to the client unless the app said something itself.
+pub(crate) fn to_client(headers: &mut HeaderMap, context: &TraceContext) {
+    if !headers.contains_key(TRACEPARENT) {
+        headers.insert(TRACEPARENT, value(context));
+    }
+}
+
+fn value(context: &TraceContext) -> HeaderValue {
+    HeaderValue::from_bytes(context.traceparent().as_bytes())
+        .unwrap_or(HeaderValue::from_static(""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_context_survives_from_client_to_app() {
+        const TEXT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let mut headers = HeaderMap::new();
+        headers.insert(TRACEPARENT, HeaderValue::from_static(TEXT));
+        let context = from_client(&mut headers);
+        let rpc: HeaderMap = to_peer(&context).into_iter().collect();
+        let mut app = HeaderMap::new();
+        to_app(&mut app, &rpc);
+        assert_eq!(app[TRACEPARENT], TEXT);
+    }
+
+    #[test]
+    fn an_all_zero_context_is_replaced() {
+        let mut rpc = HeaderMap::new();
+        let zero = "00-00000000000000000000000000000000-0000000000000000-00";
+        rpc.insert(TRACEPARENT, HeaderValue::from_static(zero));
+        let mut app = HeaderMap::new();
+        to_app(&mut app, &rpc);
+        assert_ne!(app[TRACEPARENT], zero);
+        assert!(TraceContext::parse(app[TRACEPARENT].as_bytes()).is_some());
+    }
+}

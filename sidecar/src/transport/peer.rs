@@ -1,0 +1,305 @@
+//! One replica of an app: its connection, its load, and whether it can be
+//! relied on at the moment.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use api::envelope::Frame;
+use h2::{
+    Ping,
+    client::{Connection, SendRequest},
+};
+use http::Uri;
+use parking_lot::Mutex;
+use rustls::ClientConfig;
+use tracing::{debug, info};
+
+use super::{
+    Connector, Wire,
+    connect::{ConnectError, Connected},
+};
+
+/// Real sidecars punish pings less than 8 s apart.
+const PING_INTERVAL: Duration = Duration::from_secs(10);
+/// Time for the answer to a ping.
+const PING_PATIENCE: Duration = Duration::from_secs(5);
+/// Silence with calls waiting after which the connection is doubted.
+const DOUBT_AFTER: Duration = Duration::from_secs(1);
+/// How often the connection is looked at.
+const LOOK: Duration = Duration::from_millis(500);
+/// Pauses between probes of a replica that failed.
+const FIRST_PROBE: Duration = Duration::from_millis(250);
+const LAST_PROBE: Duration = Duration::from_secs(10);
+/// Unused connections are closed after this time.
+const IDLE_LIFE: Duration = Duration::from_mins(3);
+
+/// A replica; shared by all calls of one worker.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    address: SocketAddr,
+    stream_uri: Uri,
+    unary_uri: Uri,
+    tls: Option<Arc<ClientConfig>>,
+    connector: Arc<Connector>,
+    live: Mutex<Option<Live>>,
+    dialing: tokio::sync::Mutex<Option<Failure>>,
+    in_flight: AtomicUsize,
+    /// Calls go elsewhere if they can.
+    avoided: AtomicBool,
+    probing: AtomicBool,
+}
+
+#[derive(Clone, Debug)]
+struct Live {
+    sender: SendRequest<Frame>,
+    /// Set once the connection takes no more calls.
+    ended: Arc<AtomicBool>,
+}
+
+/// The last failed dial, so that callers who waited for it share it.
+#[derive(Debug)]
+struct Failure {
+    at: Instant,
+    error: Arc<ConnectError>,
+}
+
+/// Counts a call towards the load of its replica until dropped.
+#[derive(Debug)]
+pub(crate) struct InFlight(Arc<Peer>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Peer {
+    pub(super) fn new(
+        address: SocketAddr,
+        namespace: &str,
+        app_id: &str,
+        connector: Arc<Connector>,
+    ) -> Self {
+        let tls = connector.tls(namespace, app_id);
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let uri = |rpc: &str| {
+            Uri::try_from(format!(
+                "{scheme}://{address}/dapr.proto.internals.v1.ServiceInvocation/{rpc}"
+            ))
+            .unwrap_or_default()
+        };
+        Self {
+            address,
+            stream_uri: uri("CallLocalStream"),
+            unary_uri: uri("CallLocal"),
+            tls,
+            connector,
+            live: Mutex::default(),
+            dialing: tokio::sync::Mutex::new(None),
+            in_flight: AtomicUsize::new(0),
+            avoided: AtomicBool::new(false),
+            probing: AtomicBool::new(false),
+        }
+    }
+
+    /// Where the replica is.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Calls running at the moment.
+    pub(crate) fn load(&self) -> usize {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// True while the replica is better left alone.
+    pub(crate) fn is_avoided(&self) -> bool {
+        self.avoided.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn stream_uri(&self) -> Uri {
+        self.stream_uri.clone()
+    }
+
+    pub(super) fn unary_uri(&self) -> Uri {
+        self.unary_uri.clone()
+    }
+
+    /// Counts a call.
+    pub(crate) fn enter(self: &Arc<Self>) -> InFlight {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        InFlight(Arc::clone(self))
+    }
+
+    /// Leaves the replica alone until a connection to it succeeds again; the
+    /// connections are tried in the background.
+    pub(crate) fn avoid(self: &Arc<Self>) {
+        self.avoided.store(true, Ordering::Relaxed);
+        if self.probing.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let peer = Arc::downgrade(self);
+        lifecycle::spawn("peer probe", async move {
+            let mut pause = FIRST_PROBE;
+            loop {
+                tokio::time::sleep(pause).await;
+                // A replica that is no longer resolved is not probed.
+                let Some(peer) = peer.upgrade() else { return };
+                if Arc::strong_count(&peer) == 1 {
+                    return;
+                }
+                if peer.sender().await.is_ok() {
+                    peer.probing.store(false, Ordering::Release);
+                    info!(target: "dapr.runtime.transport", address = %peer.address, "replica answers again");
+                    return;
+                }
+                pause = (pause * 2).min(LAST_PROBE);
+            }
+        })
+        .detach();
+    }
+
+    /// A handle on the connection, made if there is none. Callers that come
+    /// while it is being made wait for the one attempt.
+    pub(super) async fn sender(self: &Arc<Self>) -> Result<SendRequest<Frame>, Arc<ConnectError>> {
+        if let Some(sender) = self.current() {
+            return Ok(sender);
+        }
+        let asked = Instant::now();
+        let mut dialing = self.dialing.lock().await;
+        if let Some(sender) = self.current() {
+            return Ok(sender);
+        }
+        if let Some(failure) = dialing.as_ref().filter(|failure| failure.at > asked) {
+            return Err(Arc::clone(&failure.error));
+        }
+        match self
+            .connector
+            .connect(self.address, self.tls.as_ref())
+            .await
+        {
+            Ok(connected) => {
+                *dialing = None;
+                self.avoided.store(false, Ordering::Relaxed);
+                Ok(self.adopt(connected))
+            }
+            Err(error) => {
+                let error = Arc::new(error);
+                debug!(target: "dapr.runtime.transport", address = %self.address, %error, "connecting failed");
+                *dialing = Some(Failure {
+                    at: Instant::now(),
+                    error: Arc::clone(&error),
+                });
+                Err(error)
+            }
+        }
+    }
+
+    fn current(&self) -> Option<SendRequest<Frame>> {
+        let live = self.live.lock();
+        live.as_ref()
+            .filter(|live| !live.ended.load(Ordering::Acquire))
+            .map(|live| live.sender.clone())
+    }
+
+    /// Forgets the connection; running calls go on.
+    pub(super) fn forget(&self) {
+        if let Some(live) = self.live.lock().take() {
+            live.ended.store(true, Ordering::Release);
+        }
+    }
+
+    fn adopt(self: &Arc<Self>, connected: Connected) -> SendRequest<Frame> {
+        let Connected {
+            sender,
+            connection,
+            read,
+        } = connected;
+        let ended = Arc::new(AtomicBool::new(false));
+        *self.live.lock() = Some(Live {
+            sender: sender.clone(),
+            ended: Arc::clone(&ended),
+        });
+        let watcher = Watcher {
+            peer: Arc::downgrade(self),
+            read,
+            ended,
+        };
+        lifecycle::spawn("peer connection", watcher.drive(connection)).detach();
+        sender
+    }
+}
+
+/// Drives a connection and notices when its peer has fallen silent.
+struct Watcher {
+    peer: std::sync::Weak<Peer>,
+    read: Arc<AtomicU64>,
+    ended: Arc<AtomicBool>,
+}
+
+impl Watcher {
+    async fn drive(self, mut connection: Connection<Wire, Frame>) {
+        let mut pings = connection.ping_pong();
+        let watch = async {
+            match &mut pings {
+                Some(pings) => self.watch(pings).await,
+                None => std::future::pending().await,
+            }
+        };
+        // Dropping the connection fails every call on it.
+        tokio::select! {
+            ended = connection => {
+                if let Err(error) = ended {
+                    debug!(target: "dapr.runtime.transport", %error, "peer connection ended");
+                }
+            }
+            () = watch => {}
+        }
+        self.ended.store(true, Ordering::Release);
+    }
+
+    /// Returns when the connection is to be given up: a ping went unanswered,
+    /// or nothing has used it for long.
+    async fn watch(&self, pings: &mut h2::PingPong) {
+        let mut seen = self.read.load(Ordering::Relaxed);
+        let mut quiet_since = Instant::now();
+        let mut pinged_at = Instant::now();
+        let mut used_at = Instant::now();
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let now = Instant::now();
+            let read = self.read.load(Ordering::Relaxed);
+            if read != seen {
+                seen = read;
+                quiet_since = now;
+            }
+            let waiting = self.peer.upgrade().is_some_and(|peer| peer.load() > 0);
+            if waiting {
+                used_at = now;
+            } else if now - used_at > IDLE_LIFE {
+                return;
+            }
+            let doubtful = waiting && now - quiet_since >= DOUBT_AFTER;
+            let due = now - pinged_at >= PING_INTERVAL;
+            if !(due && (doubtful || now - quiet_since >= PING_INTERVAL)) {
+                continue;
+            }
+            pinged_at = now;
+            let answer = tokio::time::timeout(PING_PATIENCE, pings.ping(Ping::opaque())).await;
+            if !matches!(answer, Ok(Ok(_))) && self.read.load(Ordering::Relaxed) == seen {
+                if let Some(peer) = self.peer.upgrade() {
+                    info!(target: "dapr.runtime.transport", address = %peer.address, "replica does not answer pings; leaving it");
+                    peer.avoid();
+                }
+                return;
+            }
+            quiet_since = Instant::now();
+        }
+    }
+}
