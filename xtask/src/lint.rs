@@ -7,14 +7,14 @@ use anyhow::Result;
 
 use crate::step;
 
-/// Checks formatting and lints; generated sources are included by macro, so
-/// rustfmt does not see them.
+/// Checks formatting and lints, both even when the first fails. Generated
+/// sources are included by macro, so rustfmt does not see them.
 pub(crate) fn run(root: &Path) -> Result<()> {
-    step::run(
+    let format = step::run(
         "format",
         step::cargo(root).args(["fmt", "--all", "--", "--check"]),
-    )?;
-    step::run(
+    );
+    let clippy = step::run(
         "clippy",
         step::cargo(root).args([
             "clippy",
@@ -22,9 +22,11 @@ pub(crate) fn run(root: &Path) -> Result<()> {
             "--release",
             "--workspace",
             "--all-targets",
+            "--keep-going",
             "--",
             "-D",
             "warnings",
         ]),
-    )
+    );
+    format.and(clippy)
 }

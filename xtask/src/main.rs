@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "a command line tool")]
 
 mod ci;
+mod demo;
 mod deny;
 mod generate;
 mod layers;
@@ -22,6 +23,14 @@ use anyhow::{Context, Result, bail};
 type Task = fn(&Path, &[String]) -> Result<()>;
 
 const TASKS: &[(&str, &str, Task)] = &[
+    (
+        "demo",
+        "build the programs, then run two apps with two sidecars over mTLS",
+        |root, rest| {
+            none(rest)?;
+            demo::run(root)
+        },
+    ),
     (
         "test",
         "build the programs, then run every suite [--only unit|process|quickstart]",
