@@ -20,6 +20,9 @@ pub mod store;
 mod validator;
 
 #[cfg(test)]
+mod bundle_of;
+
+#[cfg(test)]
 mod tests;
 
 use std::io::Write as _;

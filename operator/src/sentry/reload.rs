@@ -72,7 +72,7 @@ impl Reload {
     }
 
     /// `None` when the content is what is in use already.
-    fn load(&self, current: &Files) -> Result<Option<Files>, ReloadError> {
+    pub(super) fn load(&self, current: &Files) -> Result<Option<Files>, ReloadError> {
         let files = store::read(&self.paths)?.ok_or(ReloadError::Missing)?;
         if files == *current {
             return Ok(None);

@@ -16,11 +16,12 @@ use super::bundle::{self, Bundle};
 use super::ca::Authority;
 use super::config::Lifetime;
 use super::metrics::Metrics;
+use super::reload::Reload;
 use super::server;
 use super::service::Service;
 use super::store::{self, Paths};
 
-/// An authority with its own root, listening on loopback until dropped.
+/// An authority with its own root, listening on loopback.
 struct Sentry {
     address: SocketAddr,
     anchors: TrustAnchors,
@@ -54,7 +55,10 @@ fn authority(lifetime: Lifetime) -> Authority {
 
 impl Sentry {
     fn start(lifetime: Lifetime) -> Self {
-        let authority = authority(lifetime);
+        Self::start_on(0, authority(lifetime))
+    }
+
+    fn start_on(port: u16, authority: Authority) -> Self {
         let id = SpiffeId::workload(&trust_domain(), "default", "dapr-sentry").unwrap();
         let identity = Identity::new(authority.own_svid(&id).unwrap());
         let anchors = authority.trust_anchors().clone();
@@ -63,7 +67,7 @@ impl Sentry {
             authority: Arc::new(ArcSwap::from_pointee(authority)),
             metrics: Arc::clone(&metrics),
         };
-        let listener = lifecycle::bind::bind("127.0.0.1", 0).unwrap();
+        let listener = lifecycle::bind::bind("127.0.0.1", port).unwrap();
         let address = listener.local_addr().unwrap();
         let drain = Drain::default();
         lifecycle::spawn(
@@ -141,6 +145,120 @@ async fn refusals_reach_the_client_with_code_and_text() {
             .metrics
             .render()
             .contains("dapr_sentry_cert_sign_failure_total{reason=\"sign\"} 1\n")
+    );
+}
+
+#[tokio::test]
+async fn a_client_waits_for_a_sentry_that_starts_later() {
+    let authority = authority(Lifetime::default());
+    let early = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = early.local_addr().unwrap();
+    let client = SentryClient::new(SentrySettings {
+        address: address.to_string(),
+        trust_domain: trust_domain(),
+        namespace: "default".into(),
+        anchors: authority.trust_anchors().clone(),
+    })
+    .unwrap();
+    let asking = lifecycle::spawn("ask", async move {
+        let request = request("app");
+        client.request(&request).await
+    });
+    // The first try is answered by nobody who speaks TLS.
+    drop(early.accept().await.unwrap());
+    drop(early);
+    let _sentry = Sentry::start_on(address.port(), authority);
+    assert!(asking.await.unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn only_the_pinned_sentry_is_believed() {
+    let sentry = Sentry::start(Lifetime::default());
+    let client = |trust_domain: TrustDomain, namespace: &str, anchors: &TrustAnchors| {
+        SentryClient::new(SentrySettings {
+            address: sentry.address.to_string(),
+            trust_domain,
+            namespace: namespace.into(),
+            anchors: anchors.clone(),
+        })
+        .unwrap()
+    };
+    let foreign = authority(Lifetime::default());
+    let strangers = [
+        client(trust_domain(), "default", foreign.trust_anchors()),
+        client(trust_domain(), "other", &sentry.anchors),
+        client(TrustDomain::public(), "default", &sentry.anchors),
+    ];
+    let asking = strangers.map(|client| {
+        lifecycle::spawn("ask", async move { client.request(&request("app")).await })
+    });
+    let twin = client(trust_domain(), "default", &sentry.anchors);
+    // All share one thread, so the strangers have their turns meanwhile.
+    for _ in 0..10 {
+        assert!(twin.request(&request("app")).await.is_ok());
+    }
+    for task in asking {
+        task.abort();
+        assert!(task.await.is_err(), "a stranger was believed");
+    }
+}
+
+#[tokio::test]
+async fn new_roots_in_an_answer_are_adopted_beside_the_configured_ones() {
+    let sentry = Sentry::start(Lifetime::default());
+    let other = authority(Lifetime::default());
+    let client = SentryClient::new(SentrySettings {
+        address: sentry.address.to_string(),
+        trust_domain: trust_domain(),
+        namespace: "default".into(),
+        anchors: other.trust_anchors().union(&sentry.anchors),
+    })
+    .unwrap();
+    let svid = client.request(&request("app")).await.unwrap();
+    assert_eq!(svid.trust_anchors().certificates().len(), 2);
+}
+
+#[tokio::test]
+async fn changed_files_are_used_in_place_and_broken_ones_are_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let paths = paths(directory.path());
+    security::install_crypto_provider();
+    let generate = || bundle::generate(&trust_domain(), "default", Duration::ZERO);
+    let write = |files: &bundle::Files| {
+        std::fs::write(&paths.anchors, &files.anchors).unwrap();
+        std::fs::write(&paths.certificate, &files.certificate).unwrap();
+        std::fs::write(&paths.key, &files.key).unwrap();
+    };
+    let (old, _) = store::load_or_create(&paths, generate).unwrap();
+    let lifetime = Lifetime::default();
+    let id = SpiffeId::workload(&trust_domain(), "default", "dapr-sentry").unwrap();
+    let authority = Authority::new(Bundle::verify(&old, now()).unwrap(), lifetime).unwrap();
+    let identity = Identity::new(authority.own_svid(&id).unwrap());
+    let reload = Reload {
+        paths: paths.clone(),
+        lifetime,
+        id,
+        authority: Arc::new(ArcSwap::from_pointee(authority)),
+        identity: identity.clone(),
+        metrics: Arc::new(Metrics::default()),
+    };
+    let before = identity.trust_anchors();
+    assert!(reload.load(&old).unwrap().is_none(), "nothing changed");
+
+    let mut broken = old.clone();
+    broken.key = generate().unwrap().key;
+    write(&broken);
+    let error = reload.load(&old).unwrap_err().to_string();
+    assert!(error.contains("issuer key does not match"), "{error}");
+    assert_eq!(identity.trust_anchors(), before);
+
+    let new = generate().unwrap();
+    write(&new);
+    assert_eq!(reload.load(&old).unwrap(), Some(new));
+    assert_ne!(identity.trust_anchors(), before);
+    assert_eq!(
+        reload.authority.load().trust_anchors(),
+        &identity.trust_anchors()
     );
 }
 
