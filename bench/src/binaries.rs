@@ -19,11 +19,11 @@ pub(crate) struct Binaries {
 
 impl Binaries {
     /// Our own, built now unless named by the environment.
-    pub(crate) fn ours() -> anyhow::Result<Self> {
+    pub(crate) async fn ours() -> anyhow::Result<Self> {
         if let Some(named) = Self::named("OURS_DAPRD_BIN", "OURS_SENTRY_BIN")? {
             return Ok(named);
         }
-        build()?;
+        build().await?;
         let folder = target_folder()?.join("dist");
         Self::existing(folder.join("daprd"), folder.join("sentry"))
     }
@@ -106,10 +106,11 @@ fn workspace() -> PathBuf {
     root.canonicalize().unwrap_or_else(|_| root.to_path_buf())
 }
 
-fn build() -> anyhow::Result<()> {
+async fn build() -> anyhow::Result<()> {
     eprintln!("bench: building daprd and sentry with the profile dist (minutes the first time)");
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
+    // Ends with the run: a signal drops this future.
+    let status = tokio::process::Command::new(cargo)
         .args([
             "build",
             "--profile",
@@ -121,7 +122,9 @@ fn build() -> anyhow::Result<()> {
         ])
         .current_dir(workspace())
         .stdin(Stdio::null())
+        .kill_on_drop(true)
         .status()
+        .await
         .context("run cargo")?;
     if !status.success() {
         bail!("cargo build --profile dist -p sidecar -p operator failed");

@@ -96,7 +96,7 @@ async fn run(matches: &ArgMatches) -> anyhow::Result<bool> {
             single::rss(&peer, required(rss, "idle"), required(rss, "conns")).await
         }
         Some(("start", start)) => {
-            single::starts(&required::<String>(start, "peer"), required(start, "n"))
+            single::starts(&required::<String>(start, "peer"), required(start, "n")).await
         }
         _ => bail!("unknown subcommand"),
     }

@@ -48,7 +48,11 @@ impl Options {
 /// Runs everything; `Ok(false)` when a bound is exceeded or, under `CI=true`, a peer is missing.
 pub(crate) async fn run(options: &Options) -> anyhow::Result<bool> {
     let strict = std::env::var("CI").is_ok_and(|value| value == "true");
-    let ours = options.wants(ours::NAME).then(Binaries::ours).transpose()?;
+    let ours = if options.wants(ours::NAME) {
+        Some(Binaries::ours().await?)
+    } else {
+        None
+    };
     let foreign = Binaries::foreign(ours.as_ref())?.filter(|_| options.wants(foreign::NAME));
     let folder = tempfile::Builder::new().prefix("bench").tempdir()?;
     let (origin, origin_port) = Process::start_origin(folder.path())?;

@@ -69,8 +69,8 @@ pub(crate) async fn rss(peer: &str, idle: Duration, connections: usize) -> anyho
 }
 
 /// `bench start`.
-pub(crate) fn starts(peer: &str, count: usize) -> anyhow::Result<bool> {
-    let binaries = sidecars(peer)?;
+pub(crate) async fn starts(peer: &str, count: usize) -> anyhow::Result<bool> {
+    let binaries = sidecars(peer).await?;
     let folder = tempfile::Builder::new().prefix("bench").tempdir()?;
     let (_origin, origin_port) = Process::start_origin(folder.path())?;
     let setup = Setup {
@@ -129,8 +129,8 @@ impl Run {
                 let program = binaries::nginx().context("install Debian nginx")?;
                 nginx::start(&program, setup)?
             }
-            ours::NAME => ours::start(&sidecars(name)?, setup)?,
-            _ => foreign::start(&sidecars(name)?, setup)?,
+            ours::NAME => ours::start(&sidecars(name).await?, setup)?,
+            _ => foreign::start(&sidecars(name).await?, setup)?,
         };
         peer.first_call().await?;
         Ok(Self {
@@ -152,9 +152,9 @@ impl Run {
     }
 }
 
-fn sidecars(peer: &str) -> anyhow::Result<Binaries> {
+async fn sidecars(peer: &str) -> anyhow::Result<Binaries> {
     match peer {
-        ours::NAME => Binaries::ours(),
+        ours::NAME => Binaries::ours().await,
         foreign::NAME => Binaries::foreign(None)?
             .context("set FOREIGN_DAPRD_BIN and FOREIGN_SENTRY_BIN to a foreign pair"),
         other => bail!("{other} is not a pair of sidecars"),
