@@ -106,7 +106,7 @@ impl ResolveError {
 #[derive(Debug)]
 enum Resolver {
     Sqlite(Sqlite),
-    Kubernetes(Kubernetes),
+    Kubernetes(Box<Kubernetes>),
     NameFormat(NameFormat),
     Registry(Registry),
 }
@@ -233,16 +233,17 @@ impl Component {
         let settings = settings::Settings::new(&self.configuration);
         match (self.name.as_str(), self.version.as_str()) {
             ("sqlite", "v1") => {
-                let (sqlite, registration) = Sqlite::start(&settings, me).await?;
+                let (sqlite, registration) = Sqlite::start(settings, me).await?;
                 Ok((
                     Resolver::Sqlite(sqlite),
                     Some(Registration::Sqlite(registration)),
                 ))
             }
-            ("kubernetes", "v1") => {
-                Ok((Resolver::Kubernetes(Kubernetes::new(&settings, me)?), None))
-            }
-            ("nameformat", "v1") => Ok((Resolver::NameFormat(NameFormat::new(&settings)?), None)),
+            ("kubernetes", "v1") => Ok((
+                Resolver::Kubernetes(Box::new(Kubernetes::new(settings, me)?)),
+                None,
+            )),
+            ("nameformat", "v1") => Ok((Resolver::NameFormat(NameFormat::new(settings)?), None)),
             // Apps started by the CLI find each other through its files.
             ("mdns", "v1") => {
                 let directory = me.run_registry.clone().ok_or(InitError::Mdns)?;

@@ -45,7 +45,7 @@ impl Pace {
     pub(super) const DNS: Self = Self {
         fresh: Duration::from_secs(20),
         retry: Duration::from_secs(2),
-        forget: Duration::from_secs(120),
+        forget: Duration::from_mins(2),
     };
     /// Files on this machine: cheap to ask, and apps come and go.
     pub(super) const LOCAL: Self = Self {

@@ -63,14 +63,14 @@ enum Part {
 
 impl Kubernetes {
     /// Uses the name servers of `/etc/resolv.conf`.
-    pub(super) fn new(settings: &Settings<'_>, me: &Me) -> Result<Self, KubernetesError> {
+    pub(super) fn new(settings: Settings<'_>, me: &Me) -> Result<Self, KubernetesError> {
         let (config, _) = read_system_conf().map_err(KubernetesError::Dns)?;
         Self::with_dns(settings, me, config)
     }
 
     /// Uses the given name servers.
     pub(super) fn with_dns(
-        settings: &Settings<'_>,
+        settings: Settings<'_>,
         me: &Me,
         config: ResolverConfig,
     ) -> Result<Self, KubernetesError> {
@@ -192,7 +192,7 @@ mod tests {
         let me = crate::resolve::tests::me("caller");
         let settings = Settings::new(&value);
         let config = ResolverConfig::from_name_servers(Vec::new());
-        Kubernetes::with_dns(&settings, &me, config)
+        Kubernetes::with_dns(settings, &me, config)
             .map(|kubernetes| kubernetes.render("cart", "shop"))
             .map_err(|error| error.to_string())
     }

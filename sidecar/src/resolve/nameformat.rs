@@ -16,7 +16,7 @@ pub(super) struct NameFormat {
 const PLACE: &str = "{appid}";
 
 impl NameFormat {
-    pub(super) fn new(settings: &Settings<'_>) -> Result<Self, FormatError> {
+    pub(super) fn new(settings: Settings<'_>) -> Result<Self, FormatError> {
         settings
             .text(&["format"])
             .filter(|format| format.contains(PLACE))
@@ -35,7 +35,7 @@ mod tests {
 
     #[test]
     fn the_app_id_takes_its_place() {
-        let new = |value| NameFormat::new(&Settings::new(&value)).ok();
+        let new = |value| NameFormat::new(Settings::new(&value)).ok();
         let format = new(serde_json::json!({"format": "{appid}.svc:{appid}"})).unwrap();
         assert_eq!(format.address("cart"), "cart.svc:cart");
         assert!(new(serde_json::json!({"format": "{AppID}"})).is_none());

@@ -27,7 +27,7 @@ impl<'a> Settings<'a> {
         }
     }
 
-    fn find(&self, keys: &[&str]) -> Option<&'a Value> {
+    fn find(self, keys: &[&str]) -> Option<&'a Value> {
         let members = self.members?;
         keys.iter().find_map(|key| {
             let mut matching = members
@@ -38,7 +38,7 @@ impl<'a> Settings<'a> {
     }
 
     /// A text, or a number as written; `None` when absent or null.
-    pub(super) fn text(&self, keys: &[&str]) -> Option<String> {
+    pub(super) fn text(self, keys: &[&str]) -> Option<String> {
         match self.find(keys)? {
             Value::String(text) => Some(text.clone()),
             Value::Null => None,
@@ -48,7 +48,7 @@ impl<'a> Settings<'a> {
 
     /// A duration in Go's form; a bare number counts seconds.
     pub(super) fn duration(
-        &self,
+        self,
         keys: &[&'static str],
         default: Duration,
     ) -> Result<Duration, SettingError> {
@@ -68,7 +68,7 @@ impl<'a> Settings<'a> {
     }
 
     /// A switch; the words Dapr takes for "on", anything else is off.
-    pub(super) fn is_on(&self, keys: &[&str]) -> bool {
+    pub(super) fn is_on(self, keys: &[&str]) -> bool {
         let on = ["y", "yes", "true", "t", "on", "1"];
         self.text(keys)
             .is_some_and(|text| on.contains(&text.to_ascii_lowercase().as_str()))
@@ -92,7 +92,7 @@ mod tests {
         );
         assert_eq!(settings.text(&["none"]), None);
         let duration = |key| settings.duration(&[key], Duration::from_secs(9)).ok();
-        assert_eq!(duration("updateInterval"), Some(Duration::from_secs(60)));
+        assert_eq!(duration("updateInterval"), Some(Duration::from_mins(1)));
         assert_eq!(duration("timeout"), Some(Duration::from_secs(2)));
         assert_eq!(duration("missing"), Some(Duration::from_secs(9)));
         let error = settings.duration(&["bad"], Duration::ZERO).unwrap_err();

@@ -66,7 +66,7 @@ struct Config {
 }
 
 impl Config {
-    fn new(settings: &Settings<'_>) -> Result<Self, SqliteError> {
+    fn new(settings: Settings<'_>) -> Result<Self, SqliteError> {
         let text = |keys: &[&str], default: &str| match settings.text(keys) {
             Some(text) if !text.is_empty() => text,
             _ => default.to_owned(),
@@ -122,7 +122,7 @@ pub(super) struct Sqlite {
 impl Sqlite {
     /// Opens the file, makes the tables if needed and registers this sidecar.
     pub(super) async fn start(
-        settings: &Settings<'_>,
+        settings: Settings<'_>,
         me: &Me,
     ) -> Result<(Self, Registration), SqliteError> {
         let config = Config::new(settings)?;
@@ -215,12 +215,11 @@ fn random_uuid() -> String {
     let mut bytes = fastrand::u128(..).to_be_bytes();
     bytes[6] = bytes[6] & 0x0f | 0x40;
     bytes[8] = bytes[8] & 0x3f | 0x80;
-    let hex = format!("{:032x}", u128::from_be_bytes(bytes));
-    let (a, rest) = hex.split_at(8);
-    let (b, rest) = rest.split_at(4);
-    let (c, rest) = rest.split_at(4);
-    let (d, e) = rest.split_at(4);
-    format!("{a}-{b}-{c}-{d}-{e}")
+    let mut text = format!("{:032x}", u128::from_be_bytes(bytes));
+    for dash in [20, 16, 12, 8] {
+        text.insert(dash, '-');
+    }
+    text
 }
 
 /// Our row, refreshed for as long as this lives.

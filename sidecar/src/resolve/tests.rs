@@ -54,12 +54,12 @@ async fn two_sidecars_find_each_other_in_one_file() {
     let directory = tempfile::tempdir().unwrap();
     let configuration = sqlite_in(directory.path());
     let (names, caller) = build(&configuration, &me("caller")).await;
-    let callee = Me {
+    let other = Me {
         address: "::1".to_owned(),
         internal_port: 7,
         ..me("callee")
     };
-    let (_, registration) = build(&configuration, &callee).await;
+    let (_, registration) = build(&configuration, &other).await;
     let found = names.resolve("callee", "any").await.unwrap();
     assert_eq!(*found, [address("[::1]:7")]);
     let error = names.resolve("nobody", "default").await.unwrap_err();

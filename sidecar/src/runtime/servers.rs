@@ -23,7 +23,7 @@ use crate::{
     invoke::{Invoker, Limits},
     me::Me,
     metrics,
-    transport::Wire,
+    transport::{Gathered, Wire},
 };
 
 /// Time for a TLS handshake.
@@ -191,7 +191,8 @@ impl Servers {
                 let internal = Arc::new(internal);
                 let service =
                     service_fn(move |request| Internal::serve(Arc::clone(&internal), request));
-                serve::connection(wire, &builder, service, watch).await;
+                let flusher = wire.flusher();
+                Gathered::new(flusher, serve::connection(wire, &builder, service, watch)).await;
             }
         });
     }

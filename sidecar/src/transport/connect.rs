@@ -8,7 +8,7 @@ use rustls::ClientConfig;
 use security::Identity;
 use tokio::net::TcpStream;
 
-use super::Wire;
+use super::{Wire, wire::Flusher};
 
 /// Time for TCP, TLS and HTTP/2 together. A peer that is frozen accepts TCP
 /// and then says nothing.
@@ -72,6 +72,7 @@ pub(super) struct Connected {
     pub(super) sender: SendRequest<Frame>,
     pub(super) connection: Connection<Wire, Frame>,
     pub(super) read: Arc<std::sync::atomic::AtomicU64>,
+    pub(super) flusher: Flusher,
 }
 
 impl Connector {
@@ -122,6 +123,7 @@ impl Connector {
             }
         };
         let read = wire.read_counter();
+        let flusher = wire.flusher();
         let (sender, connection) = h2::client::Builder::new()
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
@@ -136,6 +138,7 @@ impl Connector {
             sender,
             connection,
             read,
+            flusher,
         })
     }
 }

@@ -21,7 +21,7 @@ use rustls::ClientConfig;
 use tracing::{debug, info};
 
 use super::{
-    Connector, Wire,
+    Connector, Gathered, Wire,
     connect::{ConnectError, Connected},
 };
 
@@ -220,6 +220,7 @@ impl Peer {
             sender,
             connection,
             read,
+            flusher,
         } = connected;
         let ended = Arc::new(AtomicBool::new(false));
         *self.live.lock() = Some(Live {
@@ -231,7 +232,7 @@ impl Peer {
             read,
             ended,
         };
-        lifecycle::spawn("peer connection", watcher.drive(connection)).detach();
+        lifecycle::spawn("peer connection", Gathered::new(flusher, watcher.drive(connection))).detach();
         sender
     }
 }

@@ -35,7 +35,7 @@ impl File {
 /// With the shortest intervals that are allowed.
 async fn start(path: &Path, me: &Me) -> Result<(Sqlite, Registration), SqliteError> {
     let value = json!({"connectionString": path, "updateInterval": "2s", "cleanupInterval": "1s"});
-    Sqlite::start(&Settings::new(&value), me).await
+    Sqlite::start(Settings::new(&value), me).await
 }
 
 fn texts(connection: &Connection, query: &str) -> Vec<String> {
@@ -193,11 +193,11 @@ fn settings_are_checked() {
             r#"invalid value for 'cleanupInterval': time: invalid duration "never""#,
         ),
     ] {
-        let error = Config::new(&Settings::new(&value)).unwrap_err();
+        let error = Config::new(Settings::new(&value)).unwrap_err();
         assert_eq!(error.to_string(), expected);
     }
     let value = json!({"URL": "file:/tmp/a.db?mode=rw", "TableName": "t", "disableWAL": "true"});
-    let config = Config::new(&Settings::new(&value)).unwrap();
+    let config = Config::new(Settings::new(&value)).unwrap();
     assert_eq!((config.hosts.as_str(), config.write_ahead), ("t", false));
     assert_eq!(config.refresh_interval(), Duration::from_secs(4));
 }
