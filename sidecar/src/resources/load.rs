@@ -5,7 +5,7 @@ use std::fs;
 
 use serde::de::{Deserializer, MapAccess};
 
-use super::decode::{Decode, InPlace, Members, Object, skip};
+use super::decode::{InPlace, Members, Object, skip};
 use super::model::{Configuration, Secrets};
 use super::{expand, one_line, reason};
 
