@@ -1,8 +1,6 @@
 //! The gRPC API port. SDKs and tools wait for it to answer; its methods come
 //! with gRPC support, until then each is refused at once.
 
-use std::{convert::Infallible, sync::Arc};
-
 use api::{
     errors::API_UNIMPLEMENTED_MESSAGE,
     grpc::{Code, Status},
@@ -16,11 +14,8 @@ use crate::{http::Api, message::Body};
 const DAPR: &str = "/dapr.proto.runtime.v1.Dapr/";
 
 /// Answers one rpc.
-pub(crate) async fn serve(
-    api: Arc<Api>,
-    request: Request<Incoming>,
-) -> Result<Response<Body>, Infallible> {
-    let status = refusal(&api, &request);
+pub(crate) fn serve(api: &Api, request: &Request<Incoming>) -> Response<Body> {
+    let status = refusal(api, request);
     let mut response = Response::new(Body::Empty);
     let headers = response.headers_mut();
     headers.insert(
@@ -28,7 +23,7 @@ pub(crate) async fn serve(
         HeaderValue::from_static("application/grpc"),
     );
     status.write_headers(headers);
-    Ok(response)
+    response
 }
 
 fn refusal(api: &Api, request: &Request<Incoming>) -> Status {

@@ -120,7 +120,7 @@ async fn serve(config: Config) -> Result<ExitCode, RuntimeError> {
                 load_app_configuration(&config, app).await;
             }
             None => {
-                warn!(target: SCOPE, "App channel is not initialized. Did you configure an app-port?")
+                warn!(target: SCOPE, "App channel is not initialized. Did you configure an app-port?");
             }
         }
         ready.runtime.ready();
@@ -137,11 +137,11 @@ async fn serve(config: Config) -> Result<ExitCode, RuntimeError> {
 }
 
 fn load_configuration(config: &Config) -> Result<Configuration, RuntimeError> {
-    let configuration = if config.config_files.is_empty() {
+    let configuration = if config.files.is_empty() {
         info!(target: SCOPE, "loading default configuration");
         Configuration::default()
     } else {
-        Configuration::load(&config.config_files, |name| std::env::var(name).ok())?
+        Configuration::load(&config.files, |name| std::env::var(name).ok())?
     };
     resources::scan(
         &config.resource_directories,

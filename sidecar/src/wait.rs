@@ -10,7 +10,7 @@ use std::{
 
 use api::flags::Parsed;
 
-const TOTAL: Duration = Duration::from_secs(60);
+const TOTAL: Duration = Duration::from_mins(1);
 const TRY: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_millis(100);
 

@@ -34,7 +34,7 @@ pub(crate) async fn load_configuration(channel: &Channel, app_id: &HeaderValue) 
     match outcome {
         Ok(()) => info!(target: "dapr.runtime", "Application configuration loaded"),
         Err(error) => {
-            warn!(target: "dapr.runtime", error, "the app's /dapr/config could not be read; going on without it")
+            warn!(target: "dapr.runtime", error, "the app's /dapr/config could not be read; going on without it");
         }
     }
 }

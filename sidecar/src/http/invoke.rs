@@ -33,7 +33,7 @@ pub(super) async fn serve(front: &Front, request: Request<Incoming>) -> Response
         headers,
         body: request_body(body, front.api.body_limit),
     };
-    let wants_events = wants_events(&call);
+    let wants_events = message::headers::wants_events(&call.headers);
     let mut response = match front
         .invoker
         .execute(&target, call, trace::to_peer(&context))
@@ -127,16 +127,6 @@ fn by_url(path: &str) -> Option<(String, &str)> {
     Some((unescaped.unwrap_or_else(|| target.to_owned()), method))
 }
 
-fn wants_events(call: &message::Request) -> bool {
-    let mut values = call.headers.get_all(header::ACCEPT).iter();
-    values.next().is_some_and(|value| {
-        value
-            .as_bytes()
-            .trim_ascii()
-            .eq_ignore_ascii_case(b"text/event-stream")
-    })
-}
-
 /// Clients of events must not meet caches or a length.
 fn mark_events(response: &mut Response<Body>) {
     let headers = response.headers_mut();
@@ -162,6 +152,7 @@ mod tests {
         Some((target, method.unwrap()))
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "compared with what was found")]
     fn some(target: &str, method: &str) -> Option<(String, String)> {
         Some((target.to_owned(), method.to_owned()))
     }

@@ -159,7 +159,7 @@ impl Line {
                 info!(target: "dapr.runtime.http-info", method, code, size, duration, useragent, "HTTP API Called");
             }
             None => {
-                info!(target: "dapr.runtime.http-info", method, code, size, duration, "HTTP API Called")
+                info!(target: "dapr.runtime.http-info", method, code, size, duration, "HTTP API Called");
             }
         }
     }

@@ -206,6 +206,7 @@ async fn call_app(
             "error invoking app channel: rpc error: code = InvalidArgument desc = missing HTTP extension field",
         ));
     }
+    let wants_events = message::headers::wants_events(&head.headers);
     identify(server, &mut head.headers);
     trace::to_app(&mut head.headers, metadata);
     let content_type = if head.type_url.is_empty() {
@@ -222,7 +223,15 @@ async fn call_app(
         headers: head.headers,
         body,
     };
-    Ok(channel.call(request, content_type).await?)
+    let response = channel.call(request, content_type).await?;
+    if wants_events && !response.status.is_success() {
+        // What callers of event streams know for a failed one.
+        return Err(Refusal::new(
+            Code::Internal,
+            "error invoking app channel: no response received from stream",
+        ));
+    }
+    Ok(response)
 }
 
 /// What the app is told about its caller comes from the certificate, where

@@ -40,7 +40,7 @@ pub(crate) enum InvokeError {
     #[error(transparent)]
     Body(#[from] BodyError),
     /// The peer, or the way to it, failed.
-    #[error("{}", peer_text(.target, .retries, .status))]
+    #[error("{}", peer_text(.target, *.retries, .status))]
     Peer {
         /// What the caller named.
         target: String,
@@ -75,7 +75,7 @@ impl InvokeError {
     }
 }
 
-fn peer_text(target: &str, retries: &u32, status: &Status) -> String {
+fn peer_text(target: &str, retries: u32, status: &Status) -> String {
     match retries {
         0 => status.to_string(),
         _ => format!("failed to invoke target {target} after {retries} retries. Error: {status}"),

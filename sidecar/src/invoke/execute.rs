@@ -162,7 +162,7 @@ impl Invoker {
             let unseen = failed.reached == Reached::Nothing;
             match policy.after(failed.reached, outgoing.is_replayable(unseen), untried) {
                 Next::Again => {
-                    debug!(target: "dapr.runtime.direct_messaging", app_id, error = %failed.status, "trying another replica")
+                    debug!(target: "dapr.runtime.direct_messaging", app_id, error = %failed.status, "trying another replica");
                 }
                 Next::After(pause) => {
                     debug!(target: "dapr.runtime.direct_messaging", app_id, error = %failed.status, "trying again");

@@ -152,6 +152,16 @@ pub(crate) fn to_client(headers: &mut HeaderMap, content_type: Option<HeaderValu
     drop_unspeakable(headers);
 }
 
+/// True when the one thing a client accepts is an event stream.
+pub(crate) fn wants_events(headers: &HeaderMap) -> bool {
+    headers.get(header::ACCEPT).is_some_and(|value| {
+        value
+            .as_bytes()
+            .trim_ascii()
+            .eq_ignore_ascii_case(b"text/event-stream")
+    })
+}
+
 /// Binary metadata has no HTTP form; `grpc-` names are reserved and get a
 /// prefix.
 fn drop_unspeakable(headers: &mut HeaderMap) {

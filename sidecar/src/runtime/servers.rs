@@ -1,6 +1,6 @@
 //! Serving on the bound sockets.
 
-use std::{net::TcpListener, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::TcpListener, sync::Arc, time::Duration};
 
 use hyper::service::service_fn;
 use lifecycle::{
@@ -88,8 +88,8 @@ impl Servers {
         let runtime = health.target("runtime");
         let internal_address = listeners.internal.local_addr()?;
         if let Some(listener) = listeners.metrics {
-            side(listener, drains.side.watch(), |request| {
-                metrics::serve(request)
+            side(listener, drains.side.watch(), |_| {
+                std::future::ready(Ok(metrics::serve()))
             });
         }
         if let Some(listener) = listeners.public {
@@ -156,7 +156,9 @@ impl Servers {
         accept(listener, &self.workers, drain, move |_, socket| {
             let (api, builder, watch) = (Arc::clone(&api), Arc::clone(&builder), watch.clone());
             async move {
-                let service = service_fn(move |request| grpc::serve(Arc::clone(&api), request));
+                let service = service_fn(move |request| {
+                    std::future::ready(Ok::<_, Infallible>(grpc::serve(&api, &request)))
+                });
                 serve::connection(socket, &builder, service, watch).await;
             }
         });
@@ -256,9 +258,7 @@ where
 fn side<S, F>(listener: TcpListener, drain: Watch, answer: S)
 where
     S: Fn(hyper::Request<hyper::body::Incoming>) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Result<hyper::Response<crate::message::Body>, std::convert::Infallible>>
-        + Send
-        + 'static,
+    F: Future<Output = Result<hyper::Response<crate::message::Body>, Infallible>> + Send + 'static,
 {
     let builder = Arc::new(api_limits(READ_BUFFER).builder());
     let watch = drain.clone();

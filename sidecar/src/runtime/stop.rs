@@ -53,14 +53,13 @@ impl Stopper {
             warn!(target: SCOPE, "graceful shutdown waits without a limit");
         }
         let finished = async {
-            match grace {
-                Some(grace) => tokio::time::timeout(grace, drain(drains, registration))
+            if let Some(grace) = grace {
+                tokio::time::timeout(grace, drain(drains, registration))
                     .await
-                    .is_ok(),
-                None => {
-                    drain(drains, registration).await;
-                    true
-                }
+                    .is_ok()
+            } else {
+                drain(drains, registration).await;
+                true
             }
         };
         tokio::select! {
@@ -81,14 +80,11 @@ impl Stopper {
     async fn reason(&mut self) -> Reason {
         loop {
             tokio::select! {
-                signal = self.signals.next() => match signal {
-                    Signal::Hangup => {
-                        info!(target: SCOPE, "Received signal '{signal}'; configuration is read again at the next start only");
-                    }
-                    _ => {
-                        info!(target: SCOPE, "Received signal '{signal}'; beginning shutdown");
-                        return Reason::Signal;
-                    }
+                signal = self.signals.next() => if signal == Signal::Hangup {
+                    info!(target: SCOPE, "Received signal '{signal}'; configuration is read again at the next start only");
+                } else {
+                    info!(target: SCOPE, "Received signal '{signal}'; beginning shutdown");
+                    return Reason::Signal;
                 },
                 Some(stop) = self.requests.recv() => {
                     info!(target: "dapr.api", "Shutdown requested via API");

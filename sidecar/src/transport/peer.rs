@@ -232,7 +232,11 @@ impl Peer {
             read,
             ended,
         };
-        lifecycle::spawn("peer connection", Gathered::new(flusher, watcher.drive(connection))).detach();
+        lifecycle::spawn(
+            "peer connection",
+            Gathered::new(flusher, watcher.drive(connection)),
+        )
+        .detach();
         sender
     }
 }

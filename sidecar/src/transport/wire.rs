@@ -63,8 +63,15 @@ impl Wire {
     }
 
     fn new(socket: Socket) -> Self {
-        let inner = Inner { socket, gathered: Vec::new(), sent: 0 };
-        Self { inner: Arc::new(Mutex::new(inner)), read: Arc::default() }
+        let inner = Inner {
+            socket,
+            gathered: Vec::new(),
+            sent: 0,
+        };
+        Self {
+            inner: Arc::new(Mutex::new(inner)),
+            read: Arc::default(),
+        }
     }
 
     /// Bytes read so far, shared with whoever watches.
@@ -108,7 +115,11 @@ impl Inner {
     }
 
     /// Takes the buffers, or sends them at once when they are large.
-    fn poll_gather(&mut self, context: &mut Context<'_>, buffers: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    fn poll_gather(
+        &mut self,
+        context: &mut Context<'_>,
+        buffers: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         let total: usize = buffers.iter().map(|buffer| buffer.len()).sum();
         if self.gathered.len() + total > GATHER {
             ready!(self.poll_send(context))?;
@@ -144,8 +155,14 @@ impl AsyncRead for Wire {
 }
 
 impl AsyncWrite for Wire {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.inner.lock().poll_gather(context, &[IoSlice::new(bytes)])
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.inner
+            .lock()
+            .poll_gather(context, &[IoSlice::new(bytes)])
     }
 
     fn poll_write_vectored(
@@ -184,7 +201,10 @@ pin_project_lite::pin_project! {
 impl<F> Gathered<F> {
     /// `flusher` belongs to the wire that `connection` writes to.
     pub(crate) fn new(flusher: Flusher, connection: F) -> Self {
-        Self { connection, flusher }
+        Self {
+            connection,
+            flusher,
+        }
     }
 }
 
