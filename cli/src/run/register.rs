@@ -1,13 +1,13 @@
 //! Tells a sidecar who started it, for `dapr list` and `dapr stop`.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::app::Plan;
 use super::events::{Event, Events, Waited};
 use crate::http::{Endpoint, Request, Response, send};
 
-/// As long as upstream tries: 1, 2, 4 and 8 seconds apart.
+/// For all values together; upstream tries as long for each.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// For one try.
 const TRY: Duration = Duration::from_secs(5);
@@ -30,6 +30,7 @@ pub(super) struct Registrar {
     token: String,
     /// Which sidecar of the run it is.
     at: usize,
+    deadline: Instant,
 }
 
 impl Registrar {
@@ -38,6 +39,7 @@ impl Registrar {
             endpoint: plan.http(),
             token: std::env::var("DAPR_API_TOKEN").unwrap_or_default(),
             at,
+            deadline: Instant::now() + PATIENCE,
         }
     }
 
@@ -52,10 +54,11 @@ impl Registrar {
         key: &str,
         value: &str,
     ) -> Result<(), RegisterError> {
+        let patience = self.deadline.saturating_duration_since(Instant::now());
         let mut last = None;
         let at = self.at;
         let pointless = |event: &Event| event.ends_start_of(at);
-        let waited = events.wait(PATIENCE, pointless, || {
+        let waited = events.wait(patience, pointless, || {
             match self.try_put(key, value) {
                 Ok(answer) if answer.status < 500 => return Some(answer),
                 failed => last = Some(failed),

@@ -96,9 +96,10 @@ fn with_authority(
         pumps: Vec::new(),
         failed: false,
     };
-    if run.start(prefix, events) {
-        run.watch(events);
+    if !run.start(prefix, events) {
+        return 1;
     }
+    run.watch(events);
     run.finish(events)
 }
 
@@ -149,7 +150,6 @@ impl Run<'_> {
             console.failure(&message);
             end(vec![&mut self.daprd], events);
             console.success("Start App failed, try to stop Dapr successfully");
-            self.failed = true;
             return false;
         }
         if self.register(events).is_ok() {

@@ -27,17 +27,16 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// Sends one request through the sidecar and returns the answer's body.
+/// Sends one request through the sidecar and returns the answer's body, which
+/// ends with the connection: that is why this speaks HTTP/1.0.
 fn call(port: u16, body: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect(("localhost", port))?;
     write!(
         stream,
-        "POST /hello HTTP/1.1\r\n\
-         host: localhost:{port}\r\n\
+        "POST /hello HTTP/1.0\r\n\
          dapr-app-id: hello-callee\r\n\
          content-type: text/plain\r\n\
-         content-length: {}\r\n\
-         connection: close\r\n\r\n{body}",
+         content-length: {}\r\n\r\n{body}",
         body.len()
     )?;
     let mut answer = String::new();
