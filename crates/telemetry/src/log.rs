@@ -161,7 +161,13 @@ pub fn fatal(scope: &str, message: &str) {
     let event = Event::message(Level::Fatal, scope, message);
     if let Some(log) = LOG.get() {
         log.print(&event);
-    } else if let Ok(log) = Log::open(Options::default()) {
+        return;
+    }
+    let options = Options {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        ..Options::default()
+    };
+    if let Ok(log) = Log::open(options) {
         log.print(&event);
     }
 }
