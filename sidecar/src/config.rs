@@ -53,6 +53,8 @@ pub(crate) struct ListenConfig {
     pub(crate) internal_port: Option<u16>,
     pub(crate) public: Option<(String, u16)>,
     pub(crate) metrics: Option<(String, u16)>,
+    /// Folder of the API's sockets, which then replace its ports.
+    pub(crate) socket_folder: Option<PathBuf>,
 }
 
 /// How the process stops.
@@ -82,6 +84,8 @@ pub(crate) struct Config {
     pub(crate) api_logging: Option<bool>,
     pub(crate) run_registry: Option<PathBuf>,
     pub(crate) host_address: Option<String>,
+    /// What was asked for and this version does not do.
+    pub(crate) unavailable: Vec<&'static str>,
 }
 
 /// Bytes of a body unless a flag says otherwise.
@@ -135,8 +139,21 @@ impl Config {
             host_address: env::var("DAPR_HOST_IP")
                 .ok()
                 .filter(|address| !address.is_empty()),
+            unavailable: unavailable(flags),
         })
     }
+}
+
+/// Settings that change nothing yet; each is said once at start.
+fn unavailable(flags: &Parsed) -> Vec<&'static str> {
+    let mut out = Vec::new();
+    if flags.bool("enable-app-health-check") {
+        out.push("app health checks (--enable-app-health-check): the app counts as healthy once it listens");
+    }
+    if !flags.string("allowed-origins").is_empty() {
+        out.push("cross-origin requests (--allowed-origins): browsers are refused");
+    }
+    out
 }
 
 fn value_error<T>(message: impl Into<String>) -> Result<T, ConfigError> {
@@ -330,6 +347,9 @@ fn listen(flags: &Parsed, app_port: Option<u16>) -> Result<ListenConfig, ConfigE
         internal_port,
         public,
         metrics: metrics.transpose()?,
+        socket_folder: Some(flags.string("unix-domain-socket"))
+            .filter(|folder| !folder.is_empty())
+            .map(PathBuf::from),
     })
 }
 

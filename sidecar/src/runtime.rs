@@ -4,6 +4,7 @@ mod identity;
 mod listeners;
 mod servers;
 mod stop;
+mod unavailable;
 
 use std::{process::ExitCode, sync::Arc, time::Instant};
 
@@ -43,6 +44,9 @@ pub(crate) enum RuntimeError {
     /// Resource directories.
     #[error(transparent)]
     Resources(#[from] resources::DirectoryError),
+    /// A setting that cannot be left out.
+    #[error(transparent)]
+    Unprotected(#[from] unavailable::Unprotected),
     /// The first certificate.
     #[error(transparent)]
     Identity(#[from] IdentityError),
@@ -133,7 +137,12 @@ async fn serve(config: Config) -> Result<ExitCode, RuntimeError> {
         requests: stop_requests,
         shutdown: config.shutdown,
     };
-    Ok(stop.run(app_ready, drains, registration).await)
+    let code = stop.run(app_ready, drains, registration).await;
+    for socket in ready.sockets {
+        // Somebody may have removed it already.
+        let _ = std::fs::remove_file(socket);
+    }
+    Ok(code)
 }
 
 fn load_configuration(config: &Config) -> Result<Configuration, RuntimeError> {
@@ -147,6 +156,7 @@ fn load_configuration(config: &Config) -> Result<Configuration, RuntimeError> {
         &config.resource_directories,
         configuration.feature("HotReload"),
     )?;
+    unavailable::check(config, &configuration)?;
     let features = configuration.enabled_features();
     if !features.is_empty() {
         info!(target: SCOPE, "Enabled features: {}", features.join(" "));

@@ -1,6 +1,6 @@
 //! Accepting connections and serving HTTP on them until a drain.
 
-use std::{io, net::TcpListener, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use http::{Request, Response};
 use http_body::Body;
@@ -11,7 +11,7 @@ use hyper_util::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
+    net::{TcpStream, UnixStream},
 };
 use tracing::debug;
 
@@ -21,28 +21,83 @@ use crate::{drain::Watch, task::Executor, workers::Workers};
 /// asking again at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// A listening socket of either family.
+pub trait Listener: Send + Sized + 'static {
+    /// A connection that belongs to no runtime yet.
+    type Socket: Send + 'static;
+    /// A connection of a runtime.
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+    /// The listener, registered with a runtime.
+    type Registered: Send + Sync;
+
+    /// Registers the listener with the current runtime.
+    fn register(self) -> io::Result<Self::Registered>;
+    /// Waits for a connection.
+    fn accept(listener: &Self::Registered)
+    -> impl Future<Output = io::Result<Self::Socket>> + Send;
+    /// Registers a connection with the current runtime.
+    fn adopt(socket: Self::Socket) -> io::Result<Self::Stream>;
+}
+
+impl Listener for std::net::TcpListener {
+    type Socket = std::net::TcpStream;
+    type Stream = TcpStream;
+    type Registered = tokio::net::TcpListener;
+
+    fn register(self) -> io::Result<Self::Registered> {
+        tokio::net::TcpListener::from_std(self)
+    }
+
+    async fn accept(listener: &Self::Registered) -> io::Result<Self::Socket> {
+        let (socket, _) = listener.accept().await?;
+        // A missing NODELAY costs 40 ms per small exchange.
+        socket.set_nodelay(true)?;
+        socket.into_std()
+    }
+
+    fn adopt(socket: Self::Socket) -> io::Result<Self::Stream> {
+        TcpStream::from_std(socket)
+    }
+}
+
+impl Listener for std::os::unix::net::UnixListener {
+    type Socket = std::os::unix::net::UnixStream;
+    type Stream = UnixStream;
+    type Registered = tokio::net::UnixListener;
+
+    fn register(self) -> io::Result<Self::Registered> {
+        tokio::net::UnixListener::from_std(self)
+    }
+
+    async fn accept(listener: &Self::Registered) -> io::Result<Self::Socket> {
+        let (socket, _) = listener.accept().await?;
+        socket.into_std()
+    }
+
+    fn adopt(socket: Self::Socket) -> io::Result<Self::Stream> {
+        UnixStream::from_std(socket)
+    }
+}
+
 /// Accepts connections on the current runtime and hands each to a worker in
 /// turn, until the drain starts.
-pub async fn accept_on_workers<H, F>(
-    listener: TcpListener,
+pub async fn accept_on_workers<L, H, F>(
+    listener: L,
     workers: Arc<Workers>,
     mut drain: Watch,
     handler: H,
 ) -> io::Result<()>
 where
-    H: Fn(usize, TcpStream) -> F + Clone + Send + 'static,
+    L: Listener,
+    H: Fn(usize, L::Stream) -> F + Clone + Send + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
-    let listener = tokio::net::TcpListener::from_std(listener)?;
-    while let Some(socket) = accept(&listener, &mut drain).await {
-        let Ok(socket) = socket.into_std() else {
-            continue;
-        };
+    let listener = listener.register()?;
+    while let Some(socket) = accept::<L>(&listener, &mut drain).await {
         let worker = workers.turn();
         let handler = handler.clone();
         let serving = async move {
-            // Registers the socket with the worker's reactor.
-            if let Ok(socket) = TcpStream::from_std(socket) {
+            if let Ok(socket) = L::adopt(socket) {
                 handler(worker, socket).await;
             }
         };
@@ -55,35 +110,30 @@ where
 
 /// Accepts connections and serves them on the current runtime, until the
 /// drain starts.
-pub async fn accept_here<H, F>(
-    listener: TcpListener,
-    mut drain: Watch,
-    handler: H,
-) -> io::Result<()>
+pub async fn accept_here<L, H, F>(listener: L, mut drain: Watch, handler: H) -> io::Result<()>
 where
-    H: Fn(TcpStream) -> F,
+    L: Listener,
+    H: Fn(L::Stream) -> F,
     F: Future<Output = ()> + Send + 'static,
 {
-    let listener = tokio::net::TcpListener::from_std(listener)?;
-    while let Some(socket) = accept(&listener, &mut drain).await {
-        crate::spawn("connection", handler(socket)).detach();
+    let listener = listener.register()?;
+    while let Some(socket) = accept::<L>(&listener, &mut drain).await {
+        if let Ok(socket) = L::adopt(socket) {
+            crate::spawn("connection", handler(socket)).detach();
+        }
     }
     Ok(())
 }
 
-async fn accept(listener: &tokio::net::TcpListener, drain: &mut Watch) -> Option<TcpStream> {
+async fn accept<L: Listener>(listener: &L::Registered, drain: &mut Watch) -> Option<L::Socket> {
     loop {
         let accepted = tokio::select! {
             biased;
             () = drain.started() => return None,
-            accepted = listener.accept() => accepted,
+            accepted = L::accept(listener) => accepted,
         };
         match accepted {
-            Ok((socket, _)) => {
-                // A missing NODELAY costs 40 ms per small exchange.
-                let _ = socket.set_nodelay(true);
-                return Some(socket);
-            }
+            Ok(socket) => return Some(socket),
             Err(error) => {
                 debug!(%error, "accept failed");
                 tokio::time::sleep(ACCEPT_PAUSE).await;

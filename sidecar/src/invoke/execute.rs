@@ -6,7 +6,7 @@ use api::{envelope::RequestParts, headers};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use policy::retry::{BuiltIn, Next, Reached};
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::{InvokeError, Target, replay::Replay};
 use crate::{
@@ -93,6 +93,7 @@ impl Invoker {
         let mut response = channel.call(request, content_type).await?;
         let content_type = response.headers.remove(header::CONTENT_TYPE);
         to_client(&mut response.headers, content_type);
+        default_content_type(response.status, &mut response.headers);
         Ok(response)
     }
 
@@ -170,7 +171,7 @@ impl Invoker {
                     tokio::time::sleep(pause).await;
                 }
                 Next::Fail => {
-                    warn_failed(app_id, &failed);
+                    log_failed(app_id, &failed);
                     return Err(InvokeError::Peer {
                         target: text.to_owned(),
                         retries: policy.retries(),
@@ -290,8 +291,19 @@ fn pick<'a>(peers: &'a [Arc<Peer>], tried: &[std::net::SocketAddr]) -> Option<&'
     })
 }
 
-fn warn_failed(app_id: &str, failed: &CallFailed) {
-    warn!(target: "dapr.runtime.direct_messaging", app_id, error = %failed.status, "invocation failed");
+fn log_failed(app_id: &str, failed: &CallFailed) {
+    debug!(target: "dapr.runtime.direct_messaging", app_id, error = %failed.status, "invocation failed");
+}
+
+/// Failures of apps that name no type are taken for JSON, as clients know it.
+fn default_content_type(status: StatusCode, headers: &mut HeaderMap) {
+    let failed = !status.is_success() && !status.is_redirection();
+    if failed && !headers.contains_key(header::CONTENT_TYPE) {
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
+    }
 }
 
 /// The answer in HTTP terms. Codes below 100 come from gRPC apps, except 0,
@@ -323,15 +335,7 @@ fn into_response(answer: Answer) -> Response {
     }
     if let Some(status) = u16::try_from(code).ok().filter(|code| *code >= 100) {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        if !status.is_success()
-            && !status.is_redirection()
-            && !headers.contains_key(header::CONTENT_TYPE)
-        {
-            headers.insert(
-                header::CONTENT_TYPE,
-                HeaderValue::from_static("application/json"),
-            );
-        }
+        default_content_type(status, &mut headers);
         return Response {
             status,
             headers,

@@ -1,6 +1,11 @@
 //! Every listening socket, bound before anything is served.
 
-use std::net::TcpListener;
+use std::{
+    io,
+    net::TcpListener,
+    os::unix::net::UnixListener,
+    path::{Path, PathBuf},
+};
 
 use lifecycle::bind::{self, BindError};
 use tracing::{debug, error, info, warn};
@@ -21,6 +26,16 @@ pub(crate) enum ListenError {
         /// Of the last address.
         source: BindError,
     },
+    /// A socket of the API.
+    #[error("failed to start {server} server: listen unix {}: {source}", path.display())]
+    Socket {
+        /// `HTTP` or `gRPC`.
+        server: &'static str,
+        /// The socket.
+        path: PathBuf,
+        /// Reason.
+        source: io::Error,
+    },
     /// The internal server.
     #[error("failed to start internal gRPC server: {0}")]
     Internal(BindError),
@@ -37,11 +52,20 @@ pub(crate) enum ListenError {
     },
 }
 
+/// Where one server of the API listens.
+#[derive(Debug)]
+pub(super) enum Api {
+    /// Ports.
+    Tcp(Vec<TcpListener>),
+    /// A socket, and the file to remove at the end.
+    Unix(UnixListener, PathBuf),
+}
+
 /// The bound sockets.
 #[derive(Debug)]
 pub(super) struct Listeners {
-    pub(super) http: Vec<TcpListener>,
-    pub(super) grpc: Vec<TcpListener>,
+    pub(super) http: Api,
+    pub(super) grpc: Api,
     pub(super) internal: TcpListener,
     pub(super) public: Option<TcpListener>,
     pub(super) metrics: Option<TcpListener>,
@@ -64,8 +88,16 @@ impl Listeners {
             }
         };
         let internal = internal(config).await?;
-        let grpc = api(&listen.api_hosts, listen.grpc_port, "gRPC").await?;
-        let http = api(&listen.api_hosts, listen.http_port, "HTTP").await?;
+        let (grpc, http) = match &listen.socket_folder {
+            Some(folder) => (
+                socket(folder, &config.app_id, "gRPC")?,
+                socket(folder, &config.app_id, "HTTP")?,
+            ),
+            None => (
+                api(&listen.api_hosts, listen.grpc_port, "gRPC").await?,
+                api(&listen.api_hosts, listen.http_port, "HTTP").await?,
+            ),
+        };
         let public = match &listen.public {
             None => None,
             Some((host, port)) => Some(patiently(host, *port).await.map_err(ListenError::Public)?),
@@ -96,11 +128,7 @@ async fn patiently(host: &str, port: u16) -> Result<TcpListener, BindError> {
 }
 
 /// At least one of the addresses must bind: one family may be missing.
-async fn api(
-    hosts: &[String],
-    port: u16,
-    server: &'static str,
-) -> Result<Vec<TcpListener>, ListenError> {
+async fn api(hosts: &[String], port: u16, server: &'static str) -> Result<Api, ListenError> {
     let mut bound = Vec::new();
     let mut refused = None;
     for host in hosts {
@@ -114,7 +142,26 @@ async fn api(
     }
     match refused {
         Some(source) if bound.is_empty() => Err(ListenError::Api { server, source }),
-        _ => Ok(bound),
+        _ => Ok(Api::Tcp(bound)),
+    }
+}
+
+/// `dapr-<app id>-<server>.socket`; a file that is there already is somebody
+/// else's.
+fn socket(folder: &Path, app_id: &str, server: &'static str) -> Result<Api, ListenError> {
+    let path = folder.join(format!("dapr-{app_id}-{}.socket", server.to_lowercase()));
+    let listen = || {
+        let listener = UnixListener::bind(&path)?;
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    };
+    match listen() {
+        Ok(listener) => Ok(Api::Unix(listener, path)),
+        Err(source) => Err(ListenError::Socket {
+            server,
+            path,
+            source,
+        }),
     }
 }
 

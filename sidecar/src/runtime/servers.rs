@@ -1,12 +1,12 @@
 //! Serving on the bound sockets.
 
-use std::{convert::Infallible, net::TcpListener, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::TcpListener, path::PathBuf, sync::Arc, time::Duration};
 
 use hyper::service::service_fn;
 use lifecycle::{
     drain::{Drain, Watch},
     health::Target,
-    serve::{self, HttpLimits},
+    serve::{self, HttpLimits, Listener},
     workers::Workers,
 };
 use rustls::ServerConfig;
@@ -14,6 +14,7 @@ use security::Identity;
 use tokio::net::TcpStream;
 use tracing::{debug, info};
 
+use super::listeners;
 use crate::{
     channel::{App, Channel},
     config::Config,
@@ -54,6 +55,8 @@ pub(super) struct Drains {
 pub(super) struct Ready {
     pub(super) outbound: Target,
     pub(super) runtime: Target,
+    /// Files to remove at the end.
+    pub(super) sockets: Vec<PathBuf>,
 }
 
 /// Everything the servers share.
@@ -82,7 +85,6 @@ impl Servers {
             "metrics-exporter",
             "grpc-api-server",
             "grpc-internal-server",
-            "http-api-server",
         ]
         .map(|name| health.target(name));
         let runtime = health.target("runtime");
@@ -99,31 +101,50 @@ impl Servers {
             });
         }
         let listen = &config.listen;
-        for listener in listeners.grpc {
-            self.grpc_api(listener, drains.api.watch());
+        let mut sockets = Vec::new();
+        match listeners.grpc {
+            listeners::Api::Tcp(bound) => {
+                for listener in bound {
+                    self.grpc_api(listener, drains.api.watch());
+                }
+                info!(target: super::SCOPE, "API gRPC server is running on port {}", listen.grpc_port);
+            }
+            listeners::Api::Unix(listener, path) => {
+                self.grpc_api(listener, drains.api.watch());
+                sockets.push(path);
+                info!(target: super::SCOPE, "API gRPC server is running on a Unix Domain Socket");
+            }
         }
-        info!(target: super::SCOPE, "API gRPC server is running on port {}", listen.grpc_port);
-        for listener in listeners.http {
-            let address = listener.local_addr()?;
-            info!(target: super::SCOPE, "HTTP server listening on TCP address: {address}");
-            self.http_api(listener, drains.api.watch());
+        match listeners.http {
+            listeners::Api::Tcp(bound) => {
+                for listener in bound {
+                    let address = listener.local_addr()?;
+                    info!(target: super::SCOPE, "HTTP server listening on TCP address: {address}");
+                    self.http_api(listener, drains.api.watch());
+                }
+                info!(target: super::SCOPE, "HTTP server is running on port {}", listen.http_port);
+            }
+            listeners::Api::Unix(listener, path) => {
+                self.http_api(listener, drains.api.watch());
+                sockets.push(path);
+                info!(target: super::SCOPE, "HTTP server is running on a Unix Domain Socket");
+            }
         }
-        info!(target: super::SCOPE, "HTTP server is running on port {}", listen.http_port);
-        let host = if listen.internal_host.is_empty() {
-            String::new()
-        } else {
-            listen.internal_host.clone()
-        };
+        let host = &listen.internal_host;
         info!(target: super::SCOPE, "Internal gRPC server is running on {host}:{}", internal_address.port());
         self.internal(listeners.internal, drains.internal.watch());
         for part in parts {
             part.ready();
         }
         debug!(target: super::SCOPE, has_app = self.app.is_some(), "servers started");
-        Ok(Ready { outbound, runtime })
+        Ok(Ready {
+            outbound,
+            runtime,
+            sockets,
+        })
     }
 
-    fn http_api(&self, listener: TcpListener, drain: Watch) {
+    fn http_api<L: Listener>(&self, listener: L, drain: Watch) {
         let fronts: Arc<[Arc<Front>]> = self
             .invokers
             .iter()
@@ -149,7 +170,7 @@ impl Servers {
         });
     }
 
-    fn grpc_api(&self, listener: TcpListener, drain: Watch) {
+    fn grpc_api<L: Listener>(&self, listener: L, drain: Watch) {
         let api = Arc::clone(&self.api);
         let builder = Arc::new(api_limits(self.api.header_limit).builder().http2_only());
         let watch = drain.clone();
@@ -242,9 +263,10 @@ fn api_limits(header_limit: usize) -> HttpLimits {
     }
 }
 
-fn accept<H, F>(listener: TcpListener, workers: &Arc<Workers>, drain: Watch, handler: H)
+fn accept<L, H, F>(listener: L, workers: &Arc<Workers>, drain: Watch, handler: H)
 where
-    H: Fn(usize, TcpStream) -> F + Clone + Send + 'static,
+    L: Listener,
+    H: Fn(usize, L::Stream) -> F + Clone + Send + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
     lifecycle::spawn(

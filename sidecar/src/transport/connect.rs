@@ -44,6 +44,14 @@ pub(crate) enum ConnectError {
         #[source]
         source: io::Error,
     },
+    /// The peer answered a TLS hello with something else, or hung up.
+    #[error(
+        "peer {address} does not speak TLS: mTLS is on here and seems to be off there; run both with it or both without it (--enable-mtls=false)"
+    )]
+    NotTls {
+        /// Address of the peer.
+        address: SocketAddr,
+    },
     /// HTTP/2 failed; without mTLS the usual cause is a peer that has it.
     #[error("http2 handshake failed with {address}: {source}; is mTLS on at one side only?")]
     Http2 {
@@ -118,7 +126,7 @@ impl Connector {
                         security::require_h2(stream.get_ref().1).map_err(io::Error::other)?;
                         Ok(stream)
                     })
-                    .map_err(|source| ConnectError::Tls { address, source })?;
+                    .map_err(|source| tls_error(address, source))?;
                 Wire::tls(stream.into())
             }
         };
@@ -140,5 +148,19 @@ impl Connector {
             read,
             flusher,
         })
+    }
+}
+
+/// A peer without TLS answers with bytes that are none, or closes.
+fn tls_error(address: SocketAddr, source: io::Error) -> ConnectError {
+    let is_plaintext = source.kind() == io::ErrorKind::UnexpectedEof
+        || source
+            .get_ref()
+            .and_then(|inner| inner.downcast_ref::<rustls::Error>())
+            .is_some_and(|error| matches!(error, rustls::Error::InvalidMessage(_)));
+    if is_plaintext {
+        ConnectError::NotTls { address }
+    } else {
+        ConnectError::Tls { address, source }
     }
 }

@@ -18,7 +18,7 @@ use h2::{
 use http::Uri;
 use parking_lot::Mutex;
 use rustls::ClientConfig;
-use tracing::{debug, info};
+use tracing::{debug, error, info};
 
 use super::{
     Connector, Gathered, Wire,
@@ -53,6 +53,8 @@ pub(crate) struct Peer {
     /// Calls go elsewhere if they can.
     avoided: AtomicBool,
     probing: AtomicBool,
+    /// A peer set up otherwise has been logged.
+    reported: AtomicBool,
 }
 
 #[derive(Clone, Debug)]
@@ -105,6 +107,7 @@ impl Peer {
             in_flight: AtomicUsize::new(0),
             avoided: AtomicBool::new(false),
             probing: AtomicBool::new(false),
+            reported: AtomicBool::new(false),
         }
     }
 
@@ -191,13 +194,27 @@ impl Peer {
             }
             Err(error) => {
                 let error = Arc::new(error);
-                debug!(target: "dapr.runtime.transport", address = %self.address, %error, "connecting failed");
+                self.report(&error);
                 *dialing = Some(Failure {
                     at: Instant::now(),
                     error: Arc::clone(&error),
                 });
                 Err(error)
             }
+        }
+    }
+
+    /// A peer that is set up otherwise than we are is the user's to mend:
+    /// said once. Anything else is part of life.
+    fn report(&self, error: &ConnectError) {
+        let is_setup = matches!(
+            error,
+            ConnectError::NotTls { .. } | ConnectError::Tls { .. } | ConnectError::Http2 { .. }
+        );
+        if is_setup && !self.reported.swap(true, Ordering::Relaxed) {
+            error!(target: "dapr.runtime.transport", "{error}");
+        } else {
+            debug!(target: "dapr.runtime.transport", "{error}");
         }
     }
 
