@@ -1,1 +1,39 @@
+//! Harness for tests at the process boundary: starts the real programs on
+//! loopback, plays apps and peers byte by byte, and reads like a sentence:
+//! `sidecar("a").app(&app).names(&names).run()`.
+//!
+//! **Invariant:** knows the wire, never the inside of a program.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::unwrap_in_result,
+    clippy::print_stdout,
+    reason = "a harness fails the test that uses it"
+)]
 
+pub mod app;
+pub mod binaries;
+pub mod ca;
+pub mod client;
+pub mod fake_peer;
+pub mod http1;
+pub mod mesh;
+pub mod pattern;
+pub mod peer;
+pub mod ports;
+pub mod process;
+pub mod sentry;
+pub mod sidecar;
+pub mod tls;
+pub mod wait;
+
+pub use app::{After, Exchange, RawApp, Seen};
+pub use ca::{Ca, Svid};
+pub use client::{RawClient, Request, Response, invoke_path};
+pub use fake_peer::{FakePeer, PeerCall, Reply};
+pub use mesh::{Mesh, Names};
+pub use peer::{PeerClient, RpcAnswer};
+pub use process::Process;
+pub use sentry::{Sentry, sentry};
+pub use sidecar::{Sidecar, SidecarBuilder, sidecar};
+pub use wait::{Gate, PATIENCE, eventually, holds};

@@ -1,0 +1,285 @@
+//! A raw HTTP/1.1 app: records every request byte by byte and answers with
+//! exact bytes, at the moment the test wants. Each connection has its thread.
+
+mod exchange;
+
+use std::io;
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+pub use exchange::Exchange;
+
+use crate::http1::{Headers, Wire, first, values};
+use crate::wait::{eventually, holds};
+
+/// What happens to the connection after a scripted answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum After {
+    /// The next request may follow.
+    #[default]
+    Keep,
+    /// Closed in good order.
+    Close,
+    /// Closed with a reset.
+    Reset,
+}
+
+/// A request as it arrived.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// The method.
+    pub method: String,
+    /// The request target, query included.
+    pub target: String,
+    /// Headers as sent, in order.
+    pub headers: Headers,
+    /// The body without framing, as far as the app read it.
+    pub body: Vec<u8>,
+    /// Trailers after a chunked body.
+    pub trailers: Headers,
+    /// True when the app read the body to its end.
+    pub complete: bool,
+    /// True when nothing more of the body can come, whole or not.
+    pub ended: bool,
+    /// Head and body with framing; the first mebibyte.
+    pub raw: Vec<u8>,
+    /// Which connection it came on, counted from 0.
+    pub connection: usize,
+}
+
+/// A running app.
+#[derive(Debug)]
+pub struct RawApp {
+    port: u16,
+    shared: Arc<Shared>,
+}
+
+type Handler = Box<dyn Fn(&mut Exchange) + Send + Sync>;
+
+pub(crate) struct Shared {
+    handler: Handler,
+    script: Mutex<(Vec<u8>, After)>,
+    seen: Mutex<Vec<Arc<Mutex<Seen>>>>,
+    configuration_calls: Mutex<Vec<Seen>>,
+    open: Mutex<Vec<Weak<TcpStream>>>,
+    connections: AtomicUsize,
+    stopped: AtomicBool,
+}
+
+// === impl RawApp ===
+
+impl RawApp {
+    /// Answers every request by calling `handler`.
+    pub fn new(handler: impl Fn(&mut Exchange) + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        Self::serve(listener, Box::new(handler))
+    }
+
+    /// [`Self::new`] on a port chosen before.
+    pub fn on(port: u16, handler: impl Fn(&mut Exchange) + Send + Sync + 'static) -> Self {
+        let listener = eventually("the app's port can be bound", || {
+            TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok()
+        });
+        Self::serve(listener, Box::new(handler))
+    }
+
+    /// Reads each request to its end, then writes these bytes.
+    pub fn answering(bytes: impl AsRef<[u8]>) -> Self {
+        let app = Self::scripted();
+        app.script(bytes, After::Keep);
+        app
+    }
+
+    /// Reads each request to its end, then answers as [`Self::script`] said
+    /// last; 200 with body `ok` at first.
+    pub fn scripted() -> Self {
+        let app = Self::new(Exchange::play_script);
+        app.script(
+            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+            After::Keep,
+        );
+        app
+    }
+
+    /// Answers 200 with `<method> <target>` and the body received.
+    pub fn echo() -> Self {
+        Self::new(|exchange| {
+            let mut answer = format!("{} {}\n", exchange.method(), exchange.target()).into_bytes();
+            answer.extend_from_slice(&exchange.body());
+            exchange.ok(&answer);
+        })
+    }
+
+    fn serve(listener: TcpListener, handler: Handler) -> Self {
+        let port = listener.local_addr().expect("it is bound").port();
+        let shared = Arc::new(Shared {
+            handler,
+            script: Mutex::default(),
+            seen: Mutex::default(),
+            configuration_calls: Mutex::default(),
+            open: Mutex::default(),
+            connections: AtomicUsize::new(0),
+            stopped: AtomicBool::new(false),
+        });
+        let accepting = shared.clone();
+        std::thread::spawn(move || accepting.accept(&listener));
+        Self { port, shared }
+    }
+
+    /// The port it listens on.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The answer of a scripted app from now on.
+    pub fn script(&self, bytes: impl AsRef<[u8]>, after: After) {
+        *self.shared.script.lock() = (bytes.as_ref().to_vec(), after);
+    }
+
+    /// The requests so far, without the sidecar's own configuration call.
+    pub fn seen(&self) -> Vec<Seen> {
+        self.shared
+            .seen
+            .lock()
+            .iter()
+            .map(|seen| seen.lock().clone())
+            .collect()
+    }
+
+    /// The requests since the last call.
+    pub fn take(&self) -> Vec<Seen> {
+        let taken = std::mem::take(&mut *self.shared.seen.lock());
+        taken.iter().map(|seen| seen.lock().clone()).collect()
+    }
+
+    /// The one request since the last call.
+    #[track_caller]
+    pub fn take_one(&self) -> Seen {
+        let mut seen = self.take();
+        assert_eq!(seen.len(), 1, "the app saw {seen:#?}");
+        seen.remove(0)
+    }
+
+    /// `GET /dapr/config` calls, answered with 404.
+    pub fn configuration_calls(&self) -> Vec<Seen> {
+        self.shared.configuration_calls.lock().clone()
+    }
+
+    /// Waits until `count` requests have begun.
+    #[track_caller]
+    pub fn wait_for(&self, count: usize) {
+        holds(&format!("the app saw {count} requests"), || {
+            self.shared.seen.lock().len() >= count
+        });
+    }
+
+    /// Stops listening and cuts every connection.
+    pub fn stop(&self) {
+        if self.shared.stopped.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        // Wakes the accept loop.
+        let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port));
+        for stream in self.shared.open.lock().drain(..) {
+            if let Some(stream) = stream.upgrade() {
+                let _ = stream.shutdown(Shutdown::Both);
+            }
+        }
+    }
+}
+
+impl Drop for RawApp {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+// === impl Shared ===
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    fn accept(self: &Arc<Self>, listener: &TcpListener) {
+        while let Ok((stream, _)) = listener.accept() {
+            if self.stopped.load(Ordering::SeqCst) {
+                return;
+            }
+            let wire = Wire::new(stream);
+            self.open.lock().push(wire.handle());
+            let index = self.connections.fetch_add(1, Ordering::SeqCst);
+            let shared = self.clone();
+            std::thread::spawn(move || {
+                let _ = shared.connection(wire, index);
+            });
+        }
+    }
+
+    fn connection(&self, mut wire: Wire, index: usize) -> io::Result<()> {
+        // Longer than any patience: idle connections of a sidecar are normal.
+        const IDLE: Duration = Duration::from_mins(2);
+        wire.stream().set_nodelay(true)?;
+        wire.stream().set_read_timeout(Some(IDLE))?;
+        while let Some(head) = wire.head()? {
+            let mut words = head.start.splitn(3, ' ');
+            let seen = Arc::new(Mutex::new(Seen {
+                method: words.next().unwrap_or_default().to_owned(),
+                target: words.next().unwrap_or_default().to_owned(),
+                headers: head.headers.clone(),
+                raw: wire.take_raw(),
+                connection: index,
+                ..Seen::default()
+            }));
+            let is_configuration = seen.lock().target == "/dapr/config";
+            if is_configuration {
+                self.configuration_calls.lock().push(seen.lock().clone());
+            } else {
+                self.seen.lock().push(seen.clone());
+            }
+            let mut exchange = Exchange::new(wire, &head, seen, self.script.lock().clone());
+            if is_configuration {
+                exchange.send("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+            } else {
+                (self.handler)(&mut exchange);
+            }
+            let Some(next) = exchange.finish() else {
+                return Ok(());
+            };
+            wire = next;
+        }
+        Ok(())
+    }
+}
+
+// === impl Seen ===
+
+impl Seen {
+    /// The first value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        first(&self.headers, name)
+    }
+
+    /// All values of a header, in order.
+    pub fn values(&self, name: &str) -> Vec<&str> {
+        values(&self.headers, name)
+    }
+
+    /// Header names in lower case, sorted, each once.
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<_> = self
+            .headers
+            .iter()
+            .map(|(name, _)| name.to_ascii_lowercase())
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}

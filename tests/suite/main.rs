@@ -1,0 +1,20 @@
+//! The one integration binary: every behaviour users and peers can see, at
+//! the boundary of the real programs.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::unwrap_in_result,
+    clippy::print_stdout,
+    reason = "a failed expectation fails the test"
+)]
+#![allow(clippy::similar_names, reason = "caller and callee are the words")]
+
+mod bad_input;
+mod fidelity;
+mod lifecycle;
+mod names;
+mod replicas;
+mod security;
+mod streaming;
+mod table;
+mod wire;
