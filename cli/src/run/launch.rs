@@ -14,7 +14,7 @@ use super::command_line;
 use super::environment;
 use super::events::{Event, Events, Waited};
 use crate::binaries::{self, NotFound};
-use crate::http::{Endpoint, connect};
+use crate::http::{Endpoint, Request, connect, send};
 use crate::root::Root;
 
 /// How long a sidecar may take to listen, for each of its two APIs.
@@ -93,6 +93,17 @@ fn look_up(program: &str, directory: &Path, path: &OsStr) -> Result<(), LookUpEr
 fn executable(file: &Path) -> bool {
     file.metadata()
         .is_ok_and(|info| info.is_file() && info.permissions().mode() & 0o111 != 0)
+}
+
+/// Whether the sidecar is ready, which includes its app.
+pub(super) fn ready(plan: &Plan) -> bool {
+    let request = Request {
+        method: "GET",
+        path: "/v1.0/healthz",
+        headers: &[],
+        body: b"",
+    };
+    send(&plan.http(), request, Some(Duration::from_secs(1))).is_ok_and(|answer| answer.succeeded())
 }
 
 /// What [`await_sidecar`] has to say.

@@ -6,11 +6,12 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use super::app::{Mtls, Plan};
 use super::authority::{Authority, AuthorityError};
 use super::checks::{CheckError, check};
-use super::events::{Event, Events, Who};
+use super::events::{Event, Events, Waited, Who};
 use super::launch::{self, LookUpError, Notice};
 use super::output::{Lines, Pump};
 use super::ports::Ports;
@@ -21,6 +22,11 @@ use crate::binaries::NotFound;
 use crate::console::{self, Console, Level};
 use crate::instances::scan;
 use crate::run_file::{self, Destination, FileApp};
+
+/// How long the start of the next app is put off for an app that does not
+/// listen yet: enough for interpreters and virtual machines, and bearable for
+/// apps that wait for each other or listen elsewhere.
+const APP_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs all apps of the file until a signal comes.
 pub(super) fn run(cli: &Cli, file: &str, mtls: bool) -> u8 {
@@ -141,6 +147,7 @@ impl Runner<'_> {
     fn start(&mut self, wanted: &FileApp) -> bool {
         let console = self.cli.console;
         let id = &wanted.app.id;
+        self.await_latest();
         if self.events.signalled() {
             return true;
         }
@@ -158,6 +165,34 @@ impl Runner<'_> {
                 console.failure(&format!("Error starting Dapr and app ({id:?}): {error}"));
                 false
             }
+        }
+    }
+
+    /// Gives the app started last some time to listen, so that the next one
+    /// can call it at once.
+    ///
+    /// Differs from Dapr, whose slower start makes up for not waiting.
+    fn await_latest(&mut self) {
+        let Some(one) = self.started.last() else {
+            return;
+        };
+        if one.plan.app.port <= 0 || one.app.is_none() {
+            return;
+        }
+        let at = self.started.len() - 1;
+        let pointless = |event: &Event| {
+            let ended = matches!(event, Event::Exited { who: Who::App(app), .. } if *app == at);
+            ended || event.ends_start_of(at)
+        };
+        // The sidecar knows: it waits for the app's port itself.
+        let ready = || launch::ready(&one.plan).then_some(());
+        if self.events.wait(APP_PATIENCE, pointless, ready) == Waited::TimedOut {
+            let port = one.plan.app.port;
+            one.daprd_lines.status(
+                self.cli.console,
+                Level::Warning,
+                &format!("The App process does not listen on port {port} yet; going on"),
+            );
         }
     }
 

@@ -28,25 +28,30 @@ fn kill(signal: &str, pid: i32) {
 fn echo() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
+    serve(listener);
+    port
+}
+
+fn serve(listener: TcpListener) {
     thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
             thread::spawn(move || answer(stream));
         }
     });
-    port
 }
 
 fn answer(mut stream: TcpStream) {
     let mut request = Vec::new();
     let mut piece = [0; 4096];
-    // Requests of these tests end with an exclamation mark.
-    while !request.ends_with(b"!") {
+    // Sidecars ask with GET; calls of these tests end with an exclamation mark.
+    let whole = |request: &[u8]| {
+        let ask = request.starts_with(b"GET ") && request.ends_with(b"\r\n\r\n");
+        ask || request.ends_with(b"!") || request.ends_with(b"\r\n0\r\n\r\n")
+    };
+    while !whole(&request) {
         match stream.read(&mut piece) {
             Ok(read) if read > 0 => request.extend(&piece[..read]),
             _ => return,
-        }
-        if request.ends_with(b"0\r\n\r\n") {
-            break;
         }
     }
     let status = if request.starts_with(b"POST /teapot ") {
@@ -414,4 +419,32 @@ fn stopping_one_app_of_a_run_file_leaves_the_other() {
     assert!(listed(&place, &second).is_some() && alive(run.pid()));
     place.run(&["stop", &second]);
     assert_eq!(run.end().0, Some(0));
+}
+
+#[test]
+fn the_next_app_starts_when_the_one_before_listens() {
+    let place = Place::new();
+    let (late, next) = (id("late"), id("next"));
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let reach = format!("exec 3<>/dev/tcp/127.0.0.1/{port} && echo reached");
+    place.write(
+        "dapr.yaml",
+        &format!(
+            "version: 1
+apps:
+- {{appDirPath: ., appID: {late}, appPort: {port}, command: [sleep, '1000']}}
+- {{appDirPath: ., appID: {next}, command: [bash, -c, '{reach}']}}
+"
+        ),
+    );
+    let mut run = Running::start(place.dapr(&["run", "-f", "."]));
+    run.line(&format!("Started Dapr with app id {late:?}"));
+    // Later than the next app would start by itself.
+    thread::sleep(std::time::Duration::from_millis(500));
+    serve(TcpListener::bind(("127.0.0.1", port)).unwrap());
+    run.line(&format!("== APP - {next} == reached"));
 }
