@@ -3,6 +3,7 @@
 //! Called by the internal server for peers and by `invoke` for self calls.
 //! Nothing is retried at this hop, except what never left this process.
 
+mod health;
 mod init;
 mod path;
 mod pool;
@@ -13,11 +14,13 @@ use std::{sync::Arc, time::Duration};
 use http::{HeaderValue, Method, Uri, header};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+pub(crate) use health::{HealthCheck, watch_app};
 pub(crate) use init::load_configuration;
 pub(crate) use path::{PathError, app_uri};
 pub(crate) use wait::wait_for_app;
 
 use crate::message::{Body, Request, Response, body, headers};
+use health::AppHealth;
 use pool::{Failure, Pool};
 
 /// Connections to the app in use at one time; further calls wait.
@@ -27,9 +30,9 @@ const MAX_CONNECTIONS: usize = 1024;
 #[derive(Debug)]
 pub(crate) struct App {
     /// Host the app listens on.
-    pub host: String,
+    pub(crate) host: String,
     /// Port the app listens on.
-    pub port: u16,
+    pub(crate) port: u16,
     /// `host:port` as the app sees itself.
     authority: String,
     host_header: HeaderValue,
@@ -37,21 +40,24 @@ pub(crate) struct App {
     concurrency: Option<Arc<Semaphore>>,
     connections: Arc<Semaphore>,
     header_limit: usize,
+    health: AppHealth,
 }
 
 /// Settings of the app channel.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     /// Host the app listens on: IP address or DNS name.
-    pub host: String,
+    pub(crate) host: String,
     /// Port the app listens on.
-    pub port: u16,
+    pub(crate) port: u16,
     /// Sent to the app as `dapr-api-token`.
-    pub token: Option<HeaderValue>,
+    pub(crate) token: Option<HeaderValue>,
     /// Calls in the app at one time; `None` for no limit.
-    pub max_concurrency: Option<usize>,
+    pub(crate) max_concurrency: Option<usize>,
     /// Bytes of a response header block.
-    pub header_limit: usize,
+    pub(crate) header_limit: usize,
+    /// The app is asked whether it is well, and is unwell until it says so.
+    pub(crate) checked: bool,
 }
 
 /// Why the app did not answer.
@@ -79,6 +85,9 @@ pub(crate) enum ChannelError {
         /// What went wrong.
         reason: String,
     },
+    /// The app is known to be unwell.
+    #[error("rpc error: code = Internal desc = app is not in a healthy state")]
+    Unhealthy,
     /// A verb no HTTP app can be called with.
     #[error("rpc error: code = InvalidArgument desc = invalid HTTP verb")]
     Verb,
@@ -90,7 +99,7 @@ pub(crate) enum ChannelError {
 impl ChannelError {
     /// True when the app cannot have seen any of the call.
     pub(crate) fn never_reached_app(&self) -> bool {
-        matches!(self, Self::Dial { .. })
+        matches!(self, Self::Dial { .. } | Self::Unhealthy)
     }
 }
 
@@ -110,7 +119,13 @@ impl App {
                 .map(|limit| Arc::new(Semaphore::new(limit))),
             connections: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
             header_limit: config.header_limit,
+            health: AppHealth::new(config.checked),
         }
+    }
+
+    /// What is known about its health.
+    pub(crate) fn health(&self) -> &AppHealth {
+        &self.health
     }
 
     /// Token of the app, if it has one.
@@ -140,6 +155,9 @@ impl Channel {
         mut request: Request,
         content_type: Option<HeaderValue>,
     ) -> Result<Response, ChannelError> {
+        if !self.app.health.is_well() {
+            return Err(ChannelError::Unhealthy);
+        }
         let method = request.verb.to_method().ok_or(ChannelError::Verb)?;
         let uri = app_uri(&self.app.authority, &request.method, &request.query)?;
         let permits = self.permits().await;
@@ -220,8 +238,15 @@ impl Channel {
             }
             (Some(declared), _) => Some(declared),
             // A verb that usually carries a body says so when it carries none.
-            (None, Some(0)) if !expects_body(method) => None,
-            (None, known) => known,
+            (None, Some(0)) => expects_body(method).then_some(0),
+            (None, _) => {
+                // As the client sent it: without a length.
+                request.headers.insert(
+                    header::TRANSFER_ENCODING,
+                    HeaderValue::from_static("chunked"),
+                );
+                None
+            }
         };
         if let Some(length) = length {
             request

@@ -7,6 +7,8 @@ use api::{flags::Parsed, ports, quantity};
 use http::HeaderValue;
 use telemetry::log;
 
+use crate::channel::HealthCheck;
+
 /// A bad value. Every bad value is found before a port is bound.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
@@ -40,6 +42,7 @@ pub(crate) struct AppConfig {
     pub(crate) max_concurrency: Option<usize>,
     pub(crate) token: Option<HeaderValue>,
     pub(crate) load_configuration: bool,
+    pub(crate) health_check: Option<HealthCheck>,
 }
 
 /// Where the servers listen. An empty host stands for all addresses.
@@ -109,6 +112,12 @@ pub(crate) fn log_options(flags: &Parsed) -> Result<log::Options, log::LogError>
 impl Config {
     /// Reads flags and environment.
     pub(crate) fn new(flags: &Parsed) -> Result<Self, ConfigError> {
+        let disseminate = flags.duration("actors-disseminate-timeout");
+        if !disseminate.is_positive() {
+            return Err(ConfigError::Flag(format!(
+                "invalid value for 'actors-disseminate-timeout' option: must be positive, got {disseminate}"
+            )));
+        }
         let body_limit = body_limit(flags)?;
         let header_limit = header_limit(flags)?;
         let namespace = env::var("NAMESPACE").unwrap_or_else(|_| "default".to_owned());
@@ -147,9 +156,6 @@ impl Config {
 /// Settings that change nothing yet; each is said once at start.
 fn unavailable(flags: &Parsed) -> Vec<&'static str> {
     let mut out = Vec::new();
-    if flags.bool("enable-app-health-check") {
-        out.push("app health checks (--enable-app-health-check): the app counts as healthy once it listens");
-    }
     if !flags.string("allowed-origins").is_empty() {
         out.push("cross-origin requests (--allowed-origins): browsers are refused");
     }
@@ -258,7 +264,7 @@ fn app(flags: &Parsed) -> Result<AppConfig, ConfigError> {
             "app-protocol {protocol} is not available in this version; this sidecar calls apps over http"
         ));
     }
-    check_probe(flags)?;
+    let health_check = health_check(flags)?;
     let load_configuration = init_endpoints(flags)?;
     let host = flags.string("app-channel-address");
     Ok(AppConfig {
@@ -270,19 +276,39 @@ fn app(flags: &Parsed) -> Result<AppConfig, ConfigError> {
             .filter(|limit| *limit > 0),
         token: token("APP_API_TOKEN")?,
         load_configuration,
+        health_check,
     })
 }
 
-fn check_probe(flags: &Parsed) -> Result<(), ConfigError> {
-    let or = |value: i64, default| if value <= 0 { default } else { value };
-    let interval = or(flags.int("app-health-probe-interval"), 5).saturating_mul(1000);
-    let timeout = or(flags.int("app-health-probe-timeout"), 500);
+/// Values are checked even when the check is off.
+fn health_check(flags: &Parsed) -> Result<Option<HealthCheck>, ConfigError> {
+    let or = |name: &str, default: u64| {
+        u64::try_from(flags.int(name))
+            .ok()
+            .filter(|value| *value > 0)
+            .unwrap_or(default)
+    };
+    let interval = Duration::from_secs(or("app-health-probe-interval", 5));
+    let timeout = Duration::from_millis(or("app-health-probe-timeout", 500));
     if timeout > interval {
         return value_error(
             "value for 'health-probe-timeout' must be smaller than 'health-probe-interval'",
         );
     }
-    Ok(())
+    let threshold = i32::try_from(flags.int("app-health-threshold"))
+        .ok()
+        .and_then(|value| u32::try_from(value).ok())
+        .filter(|value| *value > 0)
+        .unwrap_or(3);
+    let path = flags
+        .string("app-health-check-path")
+        .trim_start_matches('/');
+    Ok(flags.bool("enable-app-health-check").then(|| HealthCheck {
+        path: format!("/{path}"),
+        interval,
+        timeout,
+        threshold,
+    }))
 }
 
 fn init_endpoints(flags: &Parsed) -> Result<bool, ConfigError> {

@@ -18,41 +18,41 @@ use hyper::body::Incoming;
 use lifecycle::health::Health;
 use tokio::sync::mpsc;
 
-use crate::{invoke::Invoker, me::Me, message::Body};
+use crate::{channel::HealthCheck, invoke::Invoker, me::Me, message::Body};
 
-pub(crate) use metadata::{AppConnection, Metadata};
+pub(crate) use metadata::{AppConnection, HealthProperties, Metadata};
 pub(crate) use public::public;
 
 /// What every request of the API may need; one for all workers.
 #[derive(Debug)]
 pub(crate) struct Api {
     /// Who we serve.
-    pub me: Arc<Me>,
+    pub(crate) me: Arc<Me>,
     /// Readiness of the sidecar.
-    pub health: Health,
+    pub(crate) health: Health,
     /// Readiness for outbound calls.
-    pub outbound: Health,
+    pub(crate) outbound: Health,
     /// Token clients must send.
-    pub token: Option<HeaderValue>,
+    pub(crate) token: Option<HeaderValue>,
     /// What the metadata route shows.
-    pub metadata: Metadata,
+    pub(crate) metadata: Metadata,
     /// Takes requests to stop.
-    pub stop: mpsc::Sender<Stop>,
+    pub(crate) stop: mpsc::Sender<Stop>,
     /// Bytes of a request body; `None` for no limit.
-    pub body_limit: Option<u64>,
+    pub(crate) body_limit: Option<u64>,
     /// Bytes of a request header block.
-    pub header_limit: usize,
+    pub(crate) header_limit: usize,
     /// Settings of the API log; `None` when it is off.
-    pub log: Option<ApiLog>,
+    pub(crate) log: Option<ApiLog>,
 }
 
 /// How calls of the API are logged.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ApiLog {
     /// Names instead of paths.
-    pub obfuscate_urls: bool,
+    pub(crate) obfuscate_urls: bool,
     /// Leave health probes out.
-    pub omit_health_checks: bool,
+    pub(crate) omit_health_checks: bool,
 }
 
 /// A request to stop that came through the API.
@@ -68,9 +68,9 @@ pub(crate) enum Stop {
 #[derive(Clone, Debug)]
 pub(crate) struct Front {
     /// Shared by all workers.
-    pub api: Arc<Api>,
+    pub(crate) api: Arc<Api>,
     /// Invocations of this worker.
-    pub invoker: Arc<Invoker>,
+    pub(crate) invoker: Arc<Invoker>,
 }
 
 impl Front {
@@ -103,6 +103,13 @@ fn text(status: StatusCode, text: &'static str) -> Response<Body> {
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
     );
+    response
+}
+
+/// As [`text`], with words made for the occasion.
+fn plain(status: StatusCode, words: String) -> Response<Body> {
+    let mut response = text(status, "");
+    *response.body_mut() = Bytes::from(words + "\n").into();
     response
 }
 

@@ -20,13 +20,13 @@ use reply::ReplyBody;
 #[derive(Clone, Debug)]
 pub(crate) struct Internal {
     /// The app channel of this worker.
-    pub channel: Option<Arc<Channel>>,
+    pub(crate) channel: Option<Arc<Channel>>,
     /// Our app id, as peers address us.
-    pub me: Arc<crate::me::Me>,
+    pub(crate) me: Arc<crate::me::Me>,
     /// Who the peer proved to be; `None` without mTLS.
-    pub peer: Option<Arc<AppIdentity>>,
+    pub(crate) peer: Option<Arc<AppIdentity>>,
     /// Bytes one received message may have.
-    pub message_limit: usize,
+    pub(crate) message_limit: usize,
 }
 
 const SERVICE: &str = "/dapr.proto.internals.v1.ServiceInvocation/";

@@ -4,7 +4,7 @@
 #[derive(Clone, Debug)]
 pub(crate) struct Me {
     /// App id.
-    pub app_id: String,
+    pub(crate) app_id: String,
     /// Namespace.
-    pub namespace: String,
+    pub(crate) namespace: String,
 }

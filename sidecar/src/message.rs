@@ -13,24 +13,24 @@ pub(crate) use body::{Body, BodyError};
 #[derive(Debug)]
 pub(crate) struct Request {
     /// Canonical method path without a leading slash; empty for the root.
-    pub method: String,
+    pub(crate) method: String,
     /// HTTP verb.
-    pub verb: Verb,
+    pub(crate) verb: Verb,
     /// Raw query without `?`; empty when there is none.
-    pub query: String,
+    pub(crate) query: String,
     /// Headers, already free of hop-by-hop and identity headers.
-    pub headers: HeaderMap,
+    pub(crate) headers: HeaderMap,
     /// The body.
-    pub body: Body,
+    pub(crate) body: Body,
 }
 
 /// An answer of an app.
 #[derive(Debug)]
 pub(crate) struct Response {
     /// Status as the app gave it.
-    pub status: StatusCode,
+    pub(crate) status: StatusCode,
     /// Headers without hop-by-hop ones and without a length.
-    pub headers: HeaderMap,
+    pub(crate) headers: HeaderMap,
     /// The body.
-    pub body: Body,
+    pub(crate) body: Body,
 }

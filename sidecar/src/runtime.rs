@@ -18,7 +18,7 @@ use crate::{
     channel::{self, App, Channel},
     config::Config,
     host,
-    http::{Api, ApiLog, AppConnection, Metadata},
+    http::{Api, ApiLog, AppConnection, HealthProperties, Metadata},
     invoke::{Invoker, Limits},
     me::Me,
     message::headers::Forwarder,
@@ -121,7 +121,21 @@ async fn serve(config: Config) -> Result<ExitCode, RuntimeError> {
         match &parts.app {
             Some(app) => {
                 channel::wait_for_app(app, &config.app.protocol).await;
-                load_app_configuration(&config, app).await;
+                match config.app.health_check.clone() {
+                    None => load_app_configuration(&config, app).await,
+                    Some(check) => {
+                        // The app is asked for its configuration once it is
+                        // well; readiness does not wait for that.
+                        let probed = Arc::clone(app);
+                        lifecycle::spawn("app health", channel::watch_app(probed, check)).detach();
+                        let (config, app) = (config.clone(), Arc::clone(app));
+                        lifecycle::spawn("app configuration", async move {
+                            app.health().becomes(true).await;
+                            load_app_configuration(&config, &app).await;
+                        })
+                        .detach();
+                    }
+                }
             }
             None => {
                 warn!(target: SCOPE, "App channel is not initialized. Did you configure an app-port?");
@@ -133,6 +147,7 @@ async fn serve(config: Config) -> Result<ExitCode, RuntimeError> {
         std::future::pending::<()>().await;
     };
     let stop = stop::Stopper {
+        app: parts.app.clone(),
         signals,
         requests: stop_requests,
         shutdown: config.shutdown,
@@ -223,6 +238,7 @@ impl Parts {
                 token: config.app.token.clone(),
                 max_concurrency: config.app.max_concurrency,
                 header_limit: config.header_limit,
+                checked: config.app.health_check.is_some(),
             }))
         });
         let outbound = Health::default();
@@ -236,6 +252,7 @@ impl Parts {
                 protocol: config.app.protocol.clone(),
                 channel_address: config.app.host.clone(),
                 max_concurrency: config.app.max_concurrency,
+                health: config.app.health_check.as_ref().map(HealthProperties::of),
             }),
             stop,
             body_limit: config.body_limit,

@@ -1,7 +1,7 @@
 //! Trace context along a call: taken over or made, passed on, told to the
 //! client. Nothing is recorded here.
 
-use api::headers::{GRPC_TRACE_BIN, TRACEPARENT};
+use api::headers::{BAGGAGE, GRPC_TRACE_BIN, TRACEPARENT};
 use base64::{Engine as _, engine::general_purpose};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use telemetry::trace_context::TraceContext;
@@ -56,6 +56,47 @@ pub(crate) fn to_client(headers: &mut HeaderMap, context: &TraceContext) {
     }
 }
 
+/// What is wrong with the baggage of a request, if anything (W3C Baggage).
+pub(crate) fn baggage_error(headers: &HeaderMap) -> Option<String> {
+    headers.get_all(BAGGAGE).iter().find_map(|value| {
+        let text = value.to_str().unwrap_or("\u{fffd}");
+        text.split(',')
+            .find(|member| !is_baggage_member(member))
+            .map(|member| {
+                format!(
+                    "invalid baggage header: invalid list-member: {}",
+                    policy::method::quote(member)
+                )
+            })
+    })
+}
+
+/// `key=value`, then properties that may lack a value.
+fn is_baggage_member(member: &str) -> bool {
+    let mut parts = member.split(';');
+    let has_value = parts
+        .next()
+        .and_then(|pair| pair.split_once('='))
+        .is_some_and(|(key, value)| is_token(key.trim()) && is_baggage_value(value.trim()));
+    has_value
+        && parts.all(|property| match property.split_once('=') {
+            Some((key, value)) => is_token(key.trim()) && is_baggage_value(value.trim()),
+            None => is_token(property.trim()),
+        })
+}
+
+fn is_token(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
+fn is_baggage_value(text: &str) -> bool {
+    text.bytes()
+        .all(|byte| matches!(byte, 0x21 | 0x23..=0x2b | 0x2d..=0x3a | 0x3c..=0x5b | 0x5d..=0x7e))
+}
+
 fn value(context: &TraceContext) -> HeaderValue {
     HeaderValue::from_bytes(context.traceparent().as_bytes())
         .unwrap_or(HeaderValue::from_static(""))
@@ -75,6 +116,21 @@ mod tests {
         let mut app = HeaderMap::new();
         to_app(&mut app, &rpc);
         assert_eq!(app[TRACEPARENT], TEXT);
+    }
+
+    #[test]
+    fn baggage_follows_its_grammar() {
+        let error = |text: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(BAGGAGE, HeaderValue::from_static(text));
+            baggage_error(&headers)
+        };
+        for good in ["a=1", "a=1,b=2;p;q=3", " a = 1 , b=%20", "a="] {
+            assert_eq!(error(good), None, "{good}");
+        }
+        for bad in ["a", "=1", "a b=1", "a=1,,b=2", "a=\"x\"", ""] {
+            assert!(error(bad).is_some(), "{bad}");
+        }
     }
 
     #[test]

@@ -3,22 +3,22 @@
 
 use std::time::Instant;
 
-use api::headers::DAPR_API_TOKEN;
+use api::headers::{BAGGAGE, DAPR_API_TOKEN};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use hyper::body::Incoming;
 use tracing::info;
 
 use super::{
-    Api, Front, error, health, invoke, metadata,
+    Api, Front, error, health, invoke, metadata, plain,
     routes::{self, Route},
     shutdown, text,
 };
-use crate::message::Body;
+use crate::{message::Body, trace};
 
 /// Bytes the reference server adds to the configured limit of a head.
 const HEAD_SLACK: usize = 4096;
 
-pub(super) async fn serve(front: &Front, mut request: Request<Incoming>) -> Response<Body> {
+pub(super) async fn serve(front: &Front, request: Request<Incoming>) -> Response<Body> {
     let api = &*front.api;
     if head_length(&request) > api.header_limit + HEAD_SLACK {
         let mut response = text(
@@ -37,6 +37,19 @@ pub(super) async fn serve(front: &Front, mut request: Request<Incoming>) -> Resp
             .insert(header::CONNECTION, HeaderValue::from_static("close"));
         return response;
     }
+    if let Some(reason) = trace::baggage_error(request.headers()) {
+        return plain(StatusCode::BAD_REQUEST, reason);
+    }
+    let baggage = request.headers().get(BAGGAGE).cloned();
+    let mut response = routed(front, request).await;
+    if let Some(baggage) = baggage {
+        response.headers_mut().insert(BAGGAGE, baggage);
+    }
+    response
+}
+
+async fn routed(front: &Front, mut request: Request<Incoming>) -> Response<Body> {
+    let api = &*front.api;
     let route = routes::route(request.method(), request.uri().path());
     if !admits(api, &route, &mut request) {
         return text(StatusCode::UNAUTHORIZED, "invalid api token\n");

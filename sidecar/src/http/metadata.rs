@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use api::errors;
+use api::{duration::GoDuration, errors};
 use http::{Response, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use parking_lot::RwLock;
 use serde::Serialize;
 
-use super::{Api, empty, error, json, text};
+use super::{Api, HealthCheck, empty, error, json, text};
 use crate::message::{Body, BodyError, body::Limited};
 
 /// Everything the route shows apart from the app id.
@@ -25,14 +25,40 @@ pub(crate) struct Metadata {
 pub(crate) struct AppConnection {
     /// Port of the app.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub port: Option<u16>,
+    pub(crate) port: Option<u16>,
     /// Protocol of the app.
-    pub protocol: String,
+    pub(crate) protocol: String,
     /// Host of the app.
-    pub channel_address: String,
+    pub(crate) channel_address: String,
     /// Calls in the app at one time.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_concurrency: Option<usize>,
+    pub(crate) max_concurrency: Option<usize>,
+    /// How it is asked for its health.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) health: Option<HealthProperties>,
+}
+
+/// The health check in the words of the API.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the names of the API")]
+pub(crate) struct HealthProperties {
+    health_check_path: String,
+    health_probe_interval: String,
+    health_probe_timeout: String,
+    health_threshold: u32,
+}
+
+impl HealthProperties {
+    /// Of a running check.
+    pub(crate) fn of(check: &HealthCheck) -> Self {
+        Self {
+            health_check_path: check.path.clone(),
+            health_probe_interval: GoDuration::from(check.interval).to_string(),
+            health_probe_timeout: GoDuration::from(check.timeout).to_string(),
+            health_threshold: check.threshold,
+        }
+    }
 }
 
 impl Metadata {

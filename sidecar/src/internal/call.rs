@@ -3,7 +3,7 @@
 use api::{
     envelope::{self, RequestHead, ResponseParts},
     grpc::{Code, Status},
-    headers::{CALLEE_APP_ID, CALLER_APP_ID, CALLER_NAMESPACE},
+    headers::{CALLEE_APP_ID, CALLER_APP_ID, CALLER_NAMESPACE, DESTINATION_APP_ID},
     verb::Verb,
 };
 use bytes::Bytes;
@@ -199,6 +199,20 @@ async fn call_app(
                 head.version
             ),
         ));
+    }
+    let named = head.headers.get(DESTINATION_APP_ID);
+    if let Some(named) = named.filter(|named| named.as_bytes() != server.me.app_id.as_bytes()) {
+        // A stale address: the caller may find the right one.
+        return Err(Refusal {
+            status: Status::new(
+                Code::Unavailable,
+                format!(
+                    "target app id {} is not served by this sidecar",
+                    String::from_utf8_lossy(named.as_bytes())
+                ),
+            ),
+            app_not_reached: true,
+        });
     }
     if !head.has_extension {
         return Err(Refusal::new(

@@ -49,6 +49,9 @@ pub(crate) enum InvokeError {
         /// Last failure.
         status: Status,
     },
+    /// An answer or a body that is not what it should be.
+    #[error("{0}")]
+    Broken(String),
     /// A streamed body and a peer that cannot stream.
     #[error(
         "target app '{0}' is running a version of Dapr that does not support streaming-based service invocation"

@@ -25,9 +25,9 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     /// Bytes of one message of a peer.
-    pub message: usize,
+    pub(crate) message: usize,
     /// Bytes of a request body kept for a further attempt.
-    pub replay: usize,
+    pub(crate) replay: usize,
 }
 
 /// Makes the invocations of one worker.
@@ -172,6 +172,9 @@ impl Invoker {
                 }
                 Next::Fail => {
                     log_failed(app_id, &failed);
+                    if failed.is_plain {
+                        return Err(InvokeError::Broken(failed.status.message));
+                    }
                     return Err(InvokeError::Peer {
                         target: text.to_owned(),
                         retries: policy.retries(),

@@ -14,11 +14,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 #[derive(Clone, Debug)]
 pub(crate) struct Stamp {
     /// Namespace of the caller.
-    pub caller_namespace: HeaderValue,
+    pub(crate) caller_namespace: HeaderValue,
     /// App id of the caller.
-    pub caller: HeaderValue,
+    pub(crate) caller: HeaderValue,
     /// App id of the callee.
-    pub callee: HeaderValue,
+    pub(crate) callee: HeaderValue,
 }
 
 impl Stamp {

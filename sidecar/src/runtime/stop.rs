@@ -1,7 +1,7 @@
 //! The end: what starts it, what may hold it back, and in which order things
 //! finish.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, sync::Arc};
 
 use lifecycle::signals::{Signal, Signals};
 use telemetry::log;
@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tracing::{info, warn};
 
 use super::{SCOPE, servers::Drains};
-use crate::{config::ShutdownConfig, http::Stop, resolve::Registration};
+use crate::{channel::App, config::ShutdownConfig, http::Stop, resolve::Registration};
 
 /// Time between the answer to a forced stop and the end.
 const FORCED_PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
@@ -19,6 +19,7 @@ pub(super) struct Stopper {
     pub(super) signals: Signals,
     pub(super) requests: mpsc::Receiver<Stop>,
     pub(super) shutdown: ShutdownConfig,
+    pub(super) app: Option<Arc<App>>,
 }
 
 enum Reason {
@@ -105,12 +106,23 @@ impl Stopper {
                 info!(target: SCOPE, "Block shutdown period expired, entering shutdown...");
                 None
             }
+            () = unwell(self.app.clone()) => {
+                info!(target: SCOPE, "App reported unhealthy, entering shutdown...");
+                None
+            }
             signal = self.signals.next() => Some(interrupted(signal)),
             Some(stop) = self.requests.recv() => {
                 info!(target: "dapr.api", "Shutdown requested via API");
                 if stop == Stop::Forced { Some(forced().await) } else { None }
             }
         }
+    }
+}
+
+/// Without an app there is nobody to wait for.
+async fn unwell(app: Option<Arc<App>>) {
+    if let Some(app) = app {
+        app.health().becomes(false).await;
     }
 }
 

@@ -36,35 +36,37 @@ use pump::{Pump, Pumped};
 #[derive(Debug)]
 pub(crate) struct Call<'a> {
     /// Envelope of the first message.
-    pub parts: RequestParts<'a>,
+    pub(crate) parts: RequestParts<'a>,
     /// Trace context for the peer.
-    pub trace: [(HeaderName, HeaderValue); 2],
+    pub(crate) trace: [(HeaderName, HeaderValue); 2],
     /// First bytes of the body, if some are here.
-    pub first: Bytes,
+    pub(crate) first: Bytes,
     /// The rest of the body; `Empty` when `first` is all of it.
-    pub rest: Body,
+    pub(crate) rest: Body,
     /// Bytes one received message may have.
-    pub message_limit: usize,
+    pub(crate) message_limit: usize,
 }
 
 /// An answer of which the head has arrived.
 #[derive(Debug)]
 pub(crate) struct Answer {
     /// First message of the peer.
-    pub head: ResponseHead,
+    pub(crate) head: ResponseHead,
     /// The body.
-    pub body: Body,
+    pub(crate) body: Body,
 }
 
 /// A call without an answer.
 #[derive(Debug)]
 pub(crate) struct CallFailed {
     /// What the caller is told.
-    pub status: Status,
+    pub(crate) status: Status,
     /// How far the call got.
-    pub reached: Reached,
+    pub(crate) reached: Reached,
     /// The peer has no streaming.
-    pub unimplemented: bool,
+    pub(crate) unimplemented: bool,
+    /// The text stands for itself: no rpc failed.
+    pub(crate) is_plain: bool,
 }
 
 impl CallFailed {
@@ -73,6 +75,7 @@ impl CallFailed {
             status: Status::new(code, message),
             reached,
             unimplemented: false,
+            is_plain: false,
         }
     }
 
@@ -91,6 +94,7 @@ impl CallFailed {
             status,
             reached,
             unimplemented,
+            is_plain: false,
         }
     }
 
@@ -123,8 +127,16 @@ impl CallFailed {
         }
     }
 
+    /// Our own verdict on an answer or a body.
+    fn plain(message: impl Into<String>) -> Self {
+        Self {
+            is_plain: true,
+            ..Self::new(Reached::Final, Code::Unknown, message)
+        }
+    }
+
     fn body(error: &BodyError) -> Self {
-        Self::new(Reached::Final, Code::Internal, error.to_string())
+        Self::plain(error.to_string())
     }
 }
 
@@ -168,7 +180,7 @@ pub(crate) async fn call_unary(
         .await
         .map_err(failure_of)?;
     let Some(message) = message else {
-        return Err(CallFailed::new(Reached::Final, Code::Unknown, "EOF"));
+        return Err(CallFailed::plain("EOF"));
     };
     let mut head = envelope::decode_call_response(message)
         .map_err(|error| CallFailed::new(Reached::Final, Code::Internal, error.to_string()))?;
@@ -307,7 +319,7 @@ async fn first_message(
         })
     })
     .await?;
-    let incomplete = |text: &str| CallFailed::new(Reached::Final, Code::Unknown, text);
+    let incomplete = |text: &str| CallFailed::plain(text);
     let Some(message) = message else {
         return Err(incomplete("EOF"));
     };
@@ -352,16 +364,19 @@ fn failure_of(failure: answer::ReadFailure) -> CallFailed {
             status: failure.status,
             reached: Reached::Nothing,
             unimplemented: false,
+            is_plain: false,
         },
         None if failure.connection_lost => CallFailed {
             status: failure.status,
             reached: Reached::Peer,
             unimplemented: false,
+            is_plain: false,
         },
         None => CallFailed {
             status: failure.status,
             reached: Reached::Final,
             unimplemented: false,
+            is_plain: false,
         },
     }
 }
