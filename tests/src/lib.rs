@@ -14,6 +14,7 @@
 pub mod app;
 pub mod binaries;
 pub mod ca;
+pub mod cli;
 pub mod client;
 pub mod fake_peer;
 pub mod http1;

@@ -10,9 +10,11 @@
 #![allow(clippy::similar_names, reason = "caller and callee are the words")]
 
 mod bad_input;
+mod cli;
 mod fidelity;
 mod lifecycle;
 mod names;
+mod quickstart;
 mod replicas;
 mod security;
 mod streaming;

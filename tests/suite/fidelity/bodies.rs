@@ -293,19 +293,28 @@ fn a_slow_answer_arrives_whole() {
 #[test]
 fn an_app_may_answer_before_it_reads() {
     let stage = Stage::with(|exchange| {
+        exchange.send("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno");
+        exchange.body();
+    });
+    early_answers_arrive(&stage);
+}
+
+#[test]
+fn an_app_may_answer_and_close_without_reading() {
+    let stage = Stage::with(|exchange| {
         exchange.send("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno");
         exchange.close();
     });
+    early_answers_arrive(&stage);
+}
+
+fn early_answers_arrive(stage: &Stage) {
     let mut table = Table::default();
     for way in WAYS {
         for size in [10, 300_000] {
             table.row(&format!("{size} bytes, {way}"), || {
-                let body = vec![b'x'; size];
-                let answer = way
-                    .request("POST", "x")
-                    .body(body)
-                    .send(stage.caller.http());
-                answer.expect(403, "no");
+                let request = way.request("POST", "x").body(vec![b'x'; size]);
+                request.send(stage.caller.http()).expect(403, "no");
             });
         }
     }

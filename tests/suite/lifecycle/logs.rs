@@ -106,7 +106,7 @@ fn json_lines_have_the_same_fields() {
 }
 
 fn api_line(sidecar: &Sidecar) -> Vec<(String, String)> {
-    sidecar.wait_for_output("HTTP API Called");
+    sidecar.wait_for_output("/v1.0/invoke/logged/method/x");
     let output = sidecar.stdout();
     let line = output
         .lines()

@@ -1,0 +1,7 @@
+//! The examples as a reader runs them: the commands of their README, word by
+//! word, in a room with its own network and processes, because they name
+//! fixed ports and ids.
+
+mod python;
+mod room;
+mod venv;

@@ -1,0 +1,134 @@
+//! A network and process table of one's own, in which commands are run the
+//! way a reader types them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+
+use tempfile::TempDir;
+use tests::{Process, binaries, eventually};
+
+/// Ends with everything in it when dropped.
+pub(super) struct Room {
+    holder: Process,
+    init: String,
+    home: TempDir,
+    path: String,
+}
+
+/// Loopback, and an address that is not loopback: without one a sidecar does
+/// not know what to tell others.
+const NETWORK: &str = "
+set -e
+ip link set lo up
+ip address add 192.168.77.1/24 dev lo
+ip route add default dev lo
+echo ready
+exec sleep 1000
+";
+
+impl Room {
+    /// A room in which `venv` provides Python and `dapr` is on the path.
+    pub(super) fn new(venv: &Path) -> Self {
+        let home = TempDir::new().unwrap();
+        let tools = home.path().join("tools");
+        fs::create_dir(&tools).unwrap();
+        std::os::unix::fs::symlink(binaries::dapr(), tools.join("dapr")).unwrap();
+        let path = format!(
+            "{}:{}:{}",
+            tools.display(),
+            venv.join("bin").display(),
+            std::env::var("PATH").unwrap_or_default()
+        );
+        let mut command = Command::new("unshare");
+        command.args(["--net", "--pid", "--fork", "--mount-proc", "--kill-child"]);
+        if !nix::unistd::geteuid().is_root() {
+            command.args(["--user", "--map-root-user"]);
+        }
+        command.args(["--", "sh", "-c", NETWORK]).env("PATH", &path);
+        let holder = Process::spawn("unshare", command);
+        holder.wait_for_output("ready");
+        let pid = holder.pid();
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+        Self {
+            init: children.trim().to_owned(),
+            holder,
+            home,
+            path,
+        }
+    }
+
+    /// Copies an example and gives its directory.
+    pub(super) fn example(&self, name: &str) -> PathBuf {
+        let to = self.home.path().join(name);
+        copy(&binaries::checkout().join("examples").join(name), &to);
+        to
+    }
+
+    /// Starts a line of shell in `directory`.
+    pub(super) fn start(&self, directory: &Path, line: &str) -> Process {
+        let mut command = Command::new("nsenter");
+        command.args(["--target", &self.init, "--net", "--pid", "--mount"]);
+        if !nix::unistd::geteuid().is_root() {
+            command.args(["--user", "--preserve-credentials"]);
+        }
+        command
+            .args(["--", "sh", "-c", &format!("cd \"$0\" && {line}")])
+            .arg(directory)
+            .env_clear()
+            .env("PATH", &self.path)
+            .env("HOME", self.home.path())
+            // Only `dapr init` uses them: later commands find what it installed.
+            .envs(
+                line.starts_with("dapr init")
+                    .then(|| ("DAPRD_BIN", binaries::daprd())),
+            )
+            .envs(
+                line.starts_with("dapr init")
+                    .then(|| ("SENTRY_BIN", binaries::sentry())),
+            )
+            // The examples wait a second between two orders.
+            .env("ORDER_PAUSE_SECONDS", "0.1");
+        Process::spawn(line, command)
+    }
+
+    /// Runs a line of shell to its end.
+    pub(super) fn run(&self, directory: &Path, line: &str) -> (ExitStatus, String, String) {
+        let process = self.start(directory, line);
+        let status = process.wait();
+        (status, process.stdout(), process.stderr())
+    }
+
+    /// Fails when anything but the room itself is left.
+    pub(super) fn assert_empty(&self) {
+        eventually("the room is empty", || {
+            let (_, out, _) = self.run(self.home.path(), "exec ls /proc");
+            let others: Vec<_> = out
+                .lines()
+                .filter(|entry| entry.parse::<u32>().is_ok_and(|pid| pid != 1))
+                .collect();
+            // The listing itself is one.
+            (others.len() <= 1).then_some(())
+        });
+        assert!(self.holder.exited().is_none());
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().flatten() {
+        // What a reader's own runs left there is not part of the example.
+        if matches!(
+            entry.file_name().to_str(),
+            Some(".dapr" | ".venv" | "__pycache__")
+        ) {
+            continue;
+        }
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
