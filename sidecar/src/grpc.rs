@@ -9,7 +9,10 @@ use api::{
 use http::{HeaderValue, Request, Response, header};
 use hyper::body::Incoming;
 
-use crate::{http::Api, message::Body};
+use crate::{
+    http::Api,
+    message::{Body, headers::is_secret},
+};
 
 const DAPR: &str = "/dapr.proto.runtime.v1.Dapr/";
 
@@ -27,11 +30,11 @@ pub(crate) fn serve(api: &Api, request: &Request<Incoming>) -> Response<Body> {
 }
 
 fn refusal(api: &Api, request: &Request<Incoming>) -> Status {
-    let token = request.headers().get(DAPR_API_TOKEN);
+    let given = request.headers().get(DAPR_API_TOKEN);
     if api
         .token
         .as_ref()
-        .is_some_and(|expected| Some(expected) != token)
+        .is_some_and(|expected| !is_secret(given, expected))
     {
         return Status::new(Code::Unauthenticated, "Unauthorized");
     }

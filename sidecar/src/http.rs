@@ -18,7 +18,7 @@ use hyper::body::Incoming;
 use lifecycle::health::Health;
 use tokio::sync::mpsc;
 
-use crate::{channel::HealthCheck, invoke::Invoker, me::Me, message::Body};
+use crate::{invoke::Invoker, me::Me, message::Body};
 
 pub(crate) use metadata::{AppConnection, HealthProperties, Metadata};
 pub(crate) use public::public;

@@ -252,7 +252,14 @@ impl Parts {
                 protocol: config.app.protocol.clone(),
                 channel_address: config.app.host.clone(),
                 max_concurrency: config.app.max_concurrency,
-                health: config.app.health_check.as_ref().map(HealthProperties::of),
+                health: config.app.health_check.as_ref().map(|check| {
+                    HealthProperties::new(
+                        &check.path,
+                        check.interval,
+                        check.timeout,
+                        check.threshold,
+                    )
+                }),
             }),
             stop,
             body_limit: config.body_limit,

@@ -1,6 +1,6 @@
 //! `/v1.0/metadata`: what this sidecar is and what tools noted on it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use api::{duration::GoDuration, errors};
 use http::{Response, StatusCode};
@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 use parking_lot::RwLock;
 use serde::Serialize;
 
-use super::{Api, HealthCheck, empty, error, json, text};
+use super::{Api, empty, error, json, text};
 use crate::message::{Body, BodyError, body::Limited};
 
 /// Everything the route shows apart from the app id.
@@ -50,13 +50,13 @@ pub(crate) struct HealthProperties {
 }
 
 impl HealthProperties {
-    /// Of a running check.
-    pub(crate) fn of(check: &HealthCheck) -> Self {
+    /// Path, time between probes, time for one, failures that count.
+    pub(crate) fn new(path: &str, interval: Duration, timeout: Duration, threshold: u32) -> Self {
         Self {
-            health_check_path: check.path.clone(),
-            health_probe_interval: GoDuration::from(check.interval).to_string(),
-            health_probe_timeout: GoDuration::from(check.timeout).to_string(),
-            health_threshold: check.threshold,
+            health_check_path: path.to_owned(),
+            health_probe_interval: GoDuration::from(interval).to_string(),
+            health_probe_timeout: GoDuration::from(timeout).to_string(),
+            health_threshold: threshold,
         }
     }
 }

@@ -1,5 +1,8 @@
 //! Bodies in motion: empty, whole, or arriving.
 
+mod adapters;
+mod peek;
+
 use std::{
     fmt,
     pin::Pin,
@@ -8,7 +11,9 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use pin_project_lite::pin_project;
+
+pub(crate) use adapters::{Guarded, Limited, Sized};
+pub(crate) use peek::{Peeked, peek, rejoin};
 
 type Streamed = Pin<Box<dyn http_body::Body<Data = Bytes, Error = BodyError> + Send>>;
 
@@ -127,210 +132,6 @@ impl http_body::Body for Body {
     }
 }
 
-pin_project! {
-    /// A body from a local connection that fails once it exceeds a limit.
-    /// Trailers end here: they cross no hop.
-    pub(crate) struct Limited<B> {
-        #[pin]
-        body: B,
-        left: Option<u64>,
-    }
-}
-
-impl<B> Limited<B> {
-    /// `limit` in bytes; `None` for no limit.
-    pub(crate) fn new(body: B, limit: Option<u64>) -> Self {
-        Self { body, left: limit }
-    }
-}
-
-impl<B> http_body::Body for Limited<B>
-where
-    B: http_body::Body<Data = Bytes, Error: Into<BodyError>>,
-{
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let this = self.project();
-        let Some(frame) = std::task::ready!(this.body.poll_frame(context)) else {
-            return Poll::Ready(None);
-        };
-        let Ok(data) = frame.map_err(Into::into)?.into_data() else {
-            return Poll::Ready(None);
-        };
-        if let Some(left) = this.left {
-            match left.checked_sub(data.len() as u64) {
-                Some(rest) => *left = rest,
-                None => return Poll::Ready(Some(Err(BodyError::TooLarge))),
-            }
-        }
-        Poll::Ready(Some(Ok(Frame::data(data))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-pin_project! {
-    /// A body that must be exactly as long as declared.
-    pub(crate) struct Sized<B> {
-        #[pin]
-        body: B,
-        declared: u64,
-        got: u64,
-        failed: bool,
-    }
-}
-
-impl<B> Sized<B> {
-    /// `declared` in bytes.
-    pub(crate) fn new(body: B, declared: u64) -> Self {
-        Self {
-            body,
-            declared,
-            got: 0,
-            failed: false,
-        }
-    }
-}
-
-impl<B> http_body::Body for Sized<B>
-where
-    B: http_body::Body<Data = Bytes, Error = BodyError>,
-{
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let this = self.project();
-        if *this.failed {
-            return Poll::Ready(None);
-        }
-        let wrong = match std::task::ready!(this.body.poll_frame(context)) {
-            Some(Ok(frame)) => {
-                *this.got += frame.data_ref().map_or(0, Bytes::len) as u64;
-                if *this.got <= *this.declared {
-                    return Poll::Ready(Some(Ok(frame)));
-                }
-                true
-            }
-            Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-            None => *this.got != *this.declared,
-        };
-        if !wrong {
-            return Poll::Ready(None);
-        }
-        *this.failed = true;
-        Poll::Ready(Some(Err(BodyError::Length {
-            declared: *this.declared,
-            got: *this.got,
-        })))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.got == self.declared && self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.declared.saturating_sub(self.got))
-    }
-}
-
-pin_project! {
-    /// A body that keeps a guard until it ends or is dropped.
-    pub(crate) struct Guarded<B, G> {
-        #[pin]
-        body: B,
-        guard: Option<G>,
-    }
-}
-
-impl<B, G> Guarded<B, G> {
-    /// `guard` is released at the end of `body`.
-    pub(crate) fn new(body: B, guard: G) -> Self {
-        Self {
-            body,
-            guard: Some(guard),
-        }
-    }
-}
-
-impl<B, G> http_body::Body for Guarded<B, G>
-where
-    B: http_body::Body<Data = Bytes, Error = BodyError>,
-{
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let this = self.project();
-        let frame = std::task::ready!(this.body.poll_frame(context));
-        if !matches!(frame, Some(Ok(_))) {
-            this.guard.take();
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-/// What a look at a body without waiting for its sender found.
-#[derive(Debug)]
-pub(crate) enum Peeked {
-    /// The whole body.
-    Whole(Bytes),
-    /// The first piece (empty when nothing has arrived) and the rest.
-    Begun(Bytes, Body),
-}
-
-/// Takes what has already arrived of a body. A small message usually has
-/// come with its head, and knowing it whole saves a frame on the next hop.
-pub(crate) async fn peek(mut body: Body) -> Result<Peeked, BodyError> {
-    match body {
-        Body::Empty => return Ok(Peeked::Whole(Bytes::new())),
-        Body::Whole(bytes) => return Ok(Peeked::Whole(bytes)),
-        Body::Stream(_) => {}
-    }
-    let first = match Arrived::new(&mut body).await {
-        Some(frame) => frame?,
-        None => return Ok(Peeked::Begun(Bytes::new(), body)),
-    };
-    let Some(first) = first else {
-        return Ok(Peeked::Whole(Bytes::new()));
-    };
-    if http_body::Body::is_end_stream(&body) {
-        return Ok(Peeked::Whole(first));
-    }
-    // The end may be there without having been told with the last piece.
-    match Arrived::new(&mut body).await {
-        Some(Ok(None)) => Ok(Peeked::Whole(first)),
-        Some(Ok(Some(second))) => Ok(Peeked::Begun(first, rejoin(second, body))),
-        Some(Err(error)) => Err(error),
-        None => Ok(Peeked::Begun(first, body)),
-    }
-}
-
 /// A body that has failed already.
 pub(crate) fn failed(error: BodyError) -> Body {
     Body::stream(Failed(Some(error)))
@@ -347,85 +148,5 @@ impl http_body::Body for Failed {
         _context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         Poll::Ready(self.0.take().map(Err))
-    }
-}
-
-/// A body with a piece put back in front.
-pub(crate) fn rejoin(first: Bytes, body: Body) -> Body {
-    if first.is_empty() {
-        return body;
-    }
-    Body::stream(Rejoined {
-        first: Some(first),
-        body,
-    })
-}
-
-/// Polls a body, lets the other tasks of this thread run once, polls again.
-/// Gives `None` when nothing has arrived, else the next piece or the end.
-struct Arrived<'a> {
-    body: &'a mut Body,
-    yielded: bool,
-}
-
-impl<'a> Arrived<'a> {
-    fn new(body: &'a mut Body) -> Self {
-        Self {
-            body,
-            yielded: false,
-        }
-    }
-}
-
-impl Future for Arrived<'_> {
-    type Output = Option<Result<Option<Bytes>, BodyError>>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        loop {
-            match http_body::Body::poll_frame(Pin::new(&mut *self.body), context) {
-                Poll::Ready(None) => return Poll::Ready(Some(Ok(None))),
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),
-                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
-                    Ok(data) if data.is_empty() => {}
-                    Ok(data) => return Poll::Ready(Some(Ok(Some(data)))),
-                    Err(_) => return Poll::Ready(Some(Ok(None))),
-                },
-                Poll::Pending if self.yielded => return Poll::Ready(None),
-                Poll::Pending => {
-                    self.yielded = true;
-                    context.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
-            }
-        }
-    }
-}
-
-pin_project! {
-    /// A body with a piece put back in front.
-    struct Rejoined {
-        first: Option<Bytes>,
-        #[pin]
-        body: Body,
-    }
-}
-
-impl http_body::Body for Rejoined {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let this = self.project();
-        match this.first.take() {
-            Some(first) => Poll::Ready(Some(Ok(Frame::data(first)))),
-            None => this.body.poll_frame(context),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.first.is_none() && self.body.is_end_stream()
     }
 }

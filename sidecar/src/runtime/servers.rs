@@ -263,17 +263,17 @@ fn api_limits(header_limit: usize) -> HttpLimits {
     }
 }
 
+/// Accepts on the first worker: the control thread may be busy with files.
 fn accept<L, H, F>(listener: L, workers: &Arc<Workers>, drain: Watch, handler: H)
 where
     L: Listener,
     H: Fn(usize, L::Stream) -> F + Clone + Send + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
-    lifecycle::spawn(
-        "accept",
-        serve::accept_on_workers(listener, Arc::clone(workers), drain, handler),
-    )
-    .detach();
+    let accepting = serve::accept_on_workers(listener, Arc::clone(workers), drain, handler);
+    if let Some(task) = workers.spawn_on(0, "accept", accepting) {
+        task.detach();
+    }
 }
 
 /// Servers beside the data path, on the control thread.
