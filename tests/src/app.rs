@@ -29,7 +29,7 @@ pub enum After {
 }
 
 /// A request as it arrived.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Seen {
     /// The method.
     pub method: String,
@@ -259,6 +259,20 @@ impl Shared {
 }
 
 // === impl Seen ===
+
+impl std::fmt::Debug for Seen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let state = if self.complete { "whole" } else { "not whole" };
+        write!(
+            f,
+            "{} {} {:?}, {} bytes, {state}",
+            self.method,
+            self.target,
+            self.headers,
+            self.body.len()
+        )
+    }
+}
 
 impl Seen {
     /// The first value of a header.

@@ -17,43 +17,47 @@ fn a_body_at_the_limit_passes_and_one_byte_more_does_not() {
     let chunks = |size: usize| body[..size].chunks(65_536).collect::<Vec<_>>();
     let mut table = Table::default();
     for way in WAYS {
-        table.row(&format!("at the limit, sized, {way}"), || {
-            stage.forget();
-            way.request("POST", "x")
-                .body(&body[..LIMIT])
-                .send(stage.caller.http())
-                .expect(200, "ok");
-            let seen = stage.app(way).take_one();
-            assert_eq!((seen.body.len(), seen.complete), (LIMIT, true));
-        });
-        table.row(&format!("at the limit, chunked, {way}"), || {
-            stage.forget();
-            way.request("POST", "x")
-                .chunked(&chunks(LIMIT))
-                .send(stage.caller.http())
-                .expect(200, "ok");
-            let seen = stage.app(way).take_one();
-            assert_eq!((seen.body.len(), seen.complete), (LIMIT, true));
-        });
+        let post = |path| way.request("POST", path);
         for (framing, request) in [
-            ("sized", way.request("POST", "x").body(&body)),
-            (
-                "chunked",
-                way.request("POST", "x").chunked(&chunks(LIMIT + 1)),
-            ),
+            ("sized", post("exact").body(&body[..LIMIT])),
+            ("chunked", post("exact").chunked(&chunks(LIMIT))),
+        ] {
+            table.row(&format!("at the limit, {framing}, {way}"), || {
+                request.send(stage.caller.http()).expect(200, "ok");
+                let mut seen = stage.app(way).seen();
+                seen.retain(|seen| seen.target == "/exact");
+                let seen = seen.last().unwrap();
+                assert_eq!((seen.body.len(), seen.complete), (LIMIT, true));
+            });
+        }
+        for (framing, request) in [
+            ("sized", post("over").body(&body)),
+            ("chunked", post("over").chunked(&chunks(LIMIT + 1))),
         ] {
             table.row(&format!("one byte more, {framing}, {way}"), || {
-                stage.forget();
                 let answer = request.send(stage.caller.http());
                 assert_eq!(answer.status, 500, "{answer:?}");
                 let json = answer.json();
                 assert_eq!(json["errorCode"], "ERR_DIRECT_INVOKE");
                 let message = json["message"].as_str().unwrap();
                 assert!(message.contains("stream too large"), "{message}");
-                let complete = stage.app(way).take().iter().any(|seen| seen.complete);
-                assert!(!complete, "the app believes it got the whole body");
             });
         }
+    }
+    for (name, app) in [("own", &stage.own_app), ("other", &stage.other_app)] {
+        table.row(
+            &format!("the {name} app never believes in the whole"),
+            || {
+                tests::holds("every request has ended", || {
+                    app.seen().iter().all(|seen| seen.ended)
+                });
+                let seen = app.take();
+                let whole = seen
+                    .iter()
+                    .find(|seen| seen.target == "/over" && seen.complete);
+                assert!(whole.is_none(), "{whole:?}");
+            },
+        );
     }
 }
 
