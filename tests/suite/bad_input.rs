@@ -2,6 +2,7 @@
 //! one error line, and never a panic.
 
 mod answers;
+mod files;
 mod start;
 
 use tests::Process;

@@ -9,6 +9,7 @@ mod paths;
 mod sse;
 mod status;
 mod targets;
+mod trace;
 
 use std::fmt;
 
