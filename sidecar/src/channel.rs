@@ -7,6 +7,7 @@ mod health;
 mod init;
 mod path;
 mod pool;
+mod socket;
 mod wait;
 
 use std::{sync::Arc, time::Duration};

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 
 pub(crate) use connect::Connector;
 pub(crate) use peer::Peer;
-pub(crate) use stream::{Answer, Call, CallFailed, PIECE, call, call_unary};
+pub(crate) use stream::{Answer, Call, CallFailed, call, call_unary};
 pub(crate) use wire::{Gathered, Wire};
 
 /// The peers of one worker.

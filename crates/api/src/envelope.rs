@@ -19,5 +19,9 @@ pub use encode::{
 };
 pub use frame::{Frame, FrameReader, ReadError};
 
+/// Bytes of one piece of a bulk body: few messages, and far below the least
+/// message limit of any peer.
+pub const PIECE: usize = 64 * 1024;
+
 #[cfg(test)]
 mod tests;

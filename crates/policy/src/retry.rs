@@ -49,12 +49,7 @@ impl BuiltIn {
 
     /// Judges a failure. `replayable`: the body can be sent once more.
     /// `untried`: replicas this call has not been sent to.
-    pub fn after(
-        &mut self,
-        reached: Reached,
-        replayable: bool,
-        untried: usize,
-    ) -> Next {
+    pub fn after(&mut self, reached: Reached, replayable: bool, untried: usize) -> Next {
         if reached == Reached::Final || !replayable {
             return Next::Fail;
         }
@@ -86,10 +81,7 @@ mod tests {
     fn one_replica_that_refuses_is_tried_four_times() {
         let mut policy = BuiltIn::default();
         for _ in 0..3 {
-            assert_eq!(
-                policy.after(Reached::Nothing, true, 0),
-                Next::After(PAUSE)
-            );
+            assert_eq!(policy.after(Reached::Nothing, true, 0), Next::After(PAUSE));
         }
         assert_eq!(policy.after(Reached::Nothing, true, 0), Next::Fail);
         assert_eq!(policy.retries(), 3);
@@ -100,10 +92,7 @@ mod tests {
         let mut policy = BuiltIn::default();
         assert_eq!(policy.after(Reached::Nothing, true, 2), Next::Again);
         assert_eq!(policy.after(Reached::Nothing, true, 1), Next::Again);
-        assert_eq!(
-            policy.after(Reached::Nothing, true, 0),
-            Next::After(PAUSE)
-        );
+        assert_eq!(policy.after(Reached::Nothing, true, 0), Next::After(PAUSE));
         let mut policy = BuiltIn::default();
         assert_eq!(policy.after(Reached::Peer, true, 1), Next::Again);
         assert_eq!(policy.after(Reached::Peer, true, 0), Next::After(PAUSE));

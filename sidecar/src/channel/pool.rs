@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use hyper::{
     body::Incoming,
     client::conn::http1::{self, SendRequest},
@@ -15,7 +15,7 @@ use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use tokio::net::TcpStream;
 
-use super::{App, DIAL_PATIENCE};
+use super::{App, DIAL_PATIENCE, socket::AppSocket};
 use crate::message::Body;
 
 /// Idle connections kept.
@@ -62,7 +62,8 @@ impl Pool {
     }
 
     /// Sends on an idle connection, else on a new one. A request that never
-    /// left an idle connection is sent again on the next.
+    /// left an idle connection is sent again on the next; so is one without
+    /// effect that met an app just closing such a connection.
     pub(super) async fn send(
         self: &Arc<Self>,
         app: &App,
@@ -73,6 +74,7 @@ impl Pool {
                 Some(sender) => (sender, true),
                 None => (self.connect(app).await?, false),
             };
+            let again = reused.then(|| repeatable(&request)).flatten();
             match sender.try_send_request(request).await {
                 Ok(response) => {
                     if head_length(&response) > self.header_limit {
@@ -84,18 +86,16 @@ impl Pool {
                     };
                     return Ok((response, leased));
                 }
-                Err(mut failed) => match failed.take_message() {
-                    Some(unsent) if reused => request = unsent,
-                    _ => {
-                        let error = failed.into_error();
-                        let too_large = error.is_parse_too_large();
-                        return Err(if too_large {
-                            Failure::Headers
-                        } else {
-                            Failure::Exchange(error)
-                        });
+                Err(mut failed) => {
+                    let unsent = failed.take_message().filter(|_| reused);
+                    let error = failed.into_error();
+                    let again = again.filter(|_| error.is_incomplete_message());
+                    match unsent.or(again) {
+                        Some(next) => request = next,
+                        None if error.is_parse_too_large() => return Err(Failure::Headers),
+                        None => return Err(Failure::Exchange(error)),
                     }
-                },
+                }
             }
         }
     }
@@ -120,7 +120,7 @@ impl Pool {
         let (sender, connection) = http1::Builder::new()
             .title_case_headers(true)
             .max_buf_size(READ_BUFFER.max(self.header_limit + 4096))
-            .handshake(TokioIo::new(socket))
+            .handshake(TokioIo::new(AppSocket::new(socket)))
             .await
             .map_err(Failure::Exchange)?;
         lifecycle::spawn("app connection", async move {
@@ -145,6 +145,22 @@ impl Drop for Leased {
             });
         }
     }
+}
+
+/// A copy of a request that may run twice: safe by its method, and bodiless.
+fn repeatable(request: &Request<Body>) -> Option<Request<Body>> {
+    let is_safe = matches!(
+        *request.method(),
+        Method::GET | Method::HEAD | Method::OPTIONS
+    );
+    if !is_safe || !matches!(request.body(), Body::Empty) {
+        return None;
+    }
+    let mut copy = Request::new(Body::Empty);
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    copy.headers_mut().clone_from(request.headers());
+    Some(copy)
 }
 
 /// Bytes the header block of a response takes on the wire.

@@ -19,7 +19,7 @@ use crate::{
     channel::{Channel, ChannelError},
     message::{
         self, Body,
-        body::{self, Peeked},
+        body::{self, Peeked, Sequence},
     },
     trace,
 };
@@ -89,8 +89,7 @@ async fn stream_call(
     let channel = channel(server)?;
     let (parts, incoming) = request.into_parts();
     let mut messages = Messages::new(incoming, server.message_limit);
-    let first = std::future::poll_fn(|context| messages.poll(context)).await;
-    let first = first.ok_or_else(|| Refusal::new(Code::Unknown, "EOF"))??;
+    let first = first_message(&mut messages).await?;
     let decoded = envelope::decode_request(first)
         .map_err(|error| Refusal::new(Code::Internal, error.to_string()))?;
     let head = decoded.head.filter(|head| head.has_metadata && head.has_message).ok_or_else(|| {
@@ -99,22 +98,13 @@ async fn stream_call(
             "parsing InternalInvokeRequest error: request does not contain the required fields in the leading chunk",
         )
     })?;
-    let (data, sequence) = match decoded.payload {
-        Some(payload) => {
-            if payload.sequence != 0 {
-                let error = body::BodyError::Sequence {
-                    got: payload.sequence,
-                    want: 0,
-                };
-                return Err(Refusal::new(
-                    Code::Internal,
-                    format!("error invoking app channel: {error}"),
-                ));
-            }
-            (payload.data, 1)
-        }
-        None => (Bytes::new(), 0),
-    };
+    let mut sequence = Sequence::default();
+    let data = sequence.take(decoded.payload).map_err(|error| {
+        Refusal::new(
+            Code::Internal,
+            format!("error invoking app channel: {error}"),
+        )
+    })?;
     let whole = messages.is_finished();
     let body = if whole {
         data.into()
@@ -133,9 +123,7 @@ async fn unary_call(
 
     let channel = channel(server)?;
     let (parts, incoming) = request.into_parts();
-    let mut messages = Messages::new(incoming, server.message_limit);
-    let message = std::future::poll_fn(|context| messages.poll(context)).await;
-    let message = message.ok_or_else(|| Refusal::new(Code::Unknown, "EOF"))??;
+    let message = first_message(&mut Messages::new(incoming, server.message_limit)).await?;
     let mut head = envelope::decode_call_request(message)
         .map_err(|error| Refusal::new(Code::Internal, error.to_string()))?;
     if !head.has_message {
@@ -169,6 +157,11 @@ async fn unary_call(
         Body::Empty,
         0,
     ))
+}
+
+async fn first_message(messages: &mut Messages) -> Result<Bytes, Refusal> {
+    let first = std::future::poll_fn(|context| messages.poll(context)).await;
+    Ok(first.ok_or_else(|| Refusal::new(Code::Unknown, "EOF"))??)
 }
 
 fn channel(server: &Internal) -> Result<&Channel, Refusal> {
@@ -276,7 +269,7 @@ async fn answer(response: message::Response, content_type: HeaderValue) -> Respo
         Ok(Peeked::Begun(first, rest)) => (first, rest),
         Err(error) => (Bytes::new(), body::failed(error)),
     };
-    if first.len() > 64 * 1024 {
+    if first.len() > envelope::PIECE {
         return reply::begun(
             content_type,
             envelope::response(&parts, None),

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http_body::Frame;
 use hyper::body::Incoming;
 
-use crate::message::BodyError;
+use crate::message::{BodyError, body::Sequence};
 
 /// Cuts the stream of a peer into messages.
 #[derive(Debug)]
@@ -84,12 +84,12 @@ fn read_status(error: &envelope::ReadError) -> Status {
 pub(super) struct Chunks {
     messages: Messages,
     first: Bytes,
-    sequence: u64,
+    sequence: Sequence,
     failed: bool,
 }
 
 impl Chunks {
-    pub(super) fn new(messages: Messages, first: Bytes, sequence: u64) -> Self {
+    pub(super) fn new(messages: Messages, first: Bytes, sequence: Sequence) -> Self {
         Self {
             messages,
             first,
@@ -104,17 +104,7 @@ impl Chunks {
         if decoded.head.is_some() {
             return Err(BodyError::LateMetadata("request"));
         }
-        let Some(payload) = decoded.payload else {
-            return Ok(Bytes::new());
-        };
-        if payload.sequence != self.sequence {
-            return Err(BodyError::Sequence {
-                got: payload.sequence,
-                want: self.sequence,
-            });
-        }
-        self.sequence += 1;
-        Ok(payload.data)
+        self.sequence.take(decoded.payload)
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use api::{
-    envelope::{self, Frame as Message},
+    envelope::{self, Frame as Message, PIECE},
     grpc::{Code, Status},
     headers::APP_NOT_REACHED,
 };
@@ -16,9 +16,6 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body::Frame;
 
 use crate::message::{Body, BodyError};
-
-/// Bytes of one message of a bulk answer.
-const PIECE: usize = 64 * 1024;
 
 /// The body of an answer.
 #[derive(Debug)]

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use api::{envelope::RequestParts, headers};
+use api::{
+    envelope::{PIECE, RequestParts},
+    headers,
+};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use policy::retry::{BuiltIn, Next, Reached};
@@ -193,9 +196,7 @@ impl Invoker {
         outgoing: &Outgoing,
     ) -> Result<Answer, CallFailed> {
         let (first, rest) = match outgoing {
-            Outgoing::Whole(bytes) if bytes.len() <= transport::PIECE => {
-                (bytes.clone(), Body::Empty)
-            }
+            Outgoing::Whole(bytes) if bytes.len() <= PIECE => (bytes.clone(), Body::Empty),
             Outgoing::Whole(bytes) => (Bytes::new(), Body::from(bytes.clone())),
             Outgoing::Arriving(replay) => (Bytes::new(), replay.attempt()),
         };

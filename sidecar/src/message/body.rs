@@ -9,6 +9,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use api::envelope::Payload;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
@@ -129,6 +130,27 @@ impl http_body::Body for Body {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::Stream(body) => body.size_hint(),
         }
+    }
+}
+
+/// Position in a body that arrives in numbered pieces.
+#[derive(Debug, Default)]
+pub(crate) struct Sequence(u64);
+
+impl Sequence {
+    /// The data of the next piece, empty when the message had none.
+    pub(crate) fn take(&mut self, piece: Option<Payload>) -> Result<Bytes, BodyError> {
+        let Some(piece) = piece else {
+            return Ok(Bytes::new());
+        };
+        if piece.sequence != self.0 {
+            return Err(BodyError::Sequence {
+                got: piece.sequence,
+                want: self.0,
+            });
+        }
+        self.0 += 1;
+        Ok(piece.data)
     }
 }
 

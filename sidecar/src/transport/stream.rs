@@ -27,9 +27,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version, header};
 use policy::retry::Reached;
 
 use super::{Peer, peer::InFlight};
-use crate::message::{Body, BodyError};
+use crate::message::{Body, BodyError, body::Sequence};
 use answer::{AnswerBody, read_message};
-pub(crate) use pump::PIECE;
 use pump::{Pump, Pumped};
 
 /// A call as the transport sends it.
@@ -331,21 +330,10 @@ async fn first_message(
         .ok_or_else(|| {
             incomplete("response does not contain the required fields in the leading chunk")
         })?;
-    let mut sequence = 0;
-    let first = match decoded.payload {
-        Some(payload) if payload.sequence != 0 => {
-            let error = BodyError::Sequence {
-                got: payload.sequence,
-                want: 0,
-            };
-            return Err(incomplete(&error.to_string()));
-        }
-        Some(payload) => {
-            sequence = 1;
-            payload.data
-        }
-        None => Bytes::new(),
-    };
+    let mut sequence = Sequence::default();
+    let first = sequence
+        .take(decoded.payload)
+        .map_err(|error| incomplete(&error.to_string()))?;
     let body = Body::stream(AnswerBody::new(
         recv,
         reader,

@@ -1,6 +1,6 @@
 //! Protobuf primitives over shared buffers.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Buf as _, BufMut, Bytes, BytesMut};
 
 use super::decode::DecodeError;
 
@@ -108,7 +108,7 @@ impl Reader {
         for (index, &byte) in self.rest.iter().take(10).enumerate() {
             value |= u64::from(byte & 0x7f) << (7 * index);
             if byte < 0x80 {
-                let _ = self.rest.split_to(index + 1);
+                self.rest.advance(index + 1);
                 return Ok(value);
             }
         }

@@ -17,7 +17,7 @@ use super::{
     super::peer::InFlight,
     pump::{Pump, Pumped},
 };
-use crate::message::BodyError;
+use crate::message::{BodyError, body::Sequence};
 
 /// A stream that ended without the message that was due.
 #[derive(Debug)]
@@ -122,7 +122,7 @@ pub(super) struct AnswerBody {
     reader: FrameReader,
     pump: Option<Pump>,
     first: Bytes,
-    sequence: u64,
+    sequence: Sequence,
     in_flight: Option<InFlight>,
 }
 
@@ -132,7 +132,7 @@ impl AnswerBody {
         reader: FrameReader,
         pump: Option<Pump>,
         first: Bytes,
-        sequence: u64,
+        sequence: Sequence,
         in_flight: InFlight,
     ) -> Self {
         Self {
@@ -152,17 +152,7 @@ impl AnswerBody {
         if decoded.head.is_some_and(|head| head.is_leading()) {
             return Err(BodyError::LateMetadata("response"));
         }
-        let Some(payload) = decoded.payload else {
-            return Ok(Bytes::new());
-        };
-        if payload.sequence != self.sequence {
-            return Err(BodyError::Sequence {
-                got: payload.sequence,
-                want: self.sequence,
-            });
-        }
-        self.sequence += 1;
-        Ok(payload.data)
+        self.sequence.take(decoded.payload)
     }
 
     fn finish(&mut self) {

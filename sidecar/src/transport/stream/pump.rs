@@ -5,16 +5,13 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use api::envelope::{self, Frame};
+use api::envelope::{self, Frame, PIECE};
 use bytes::{Buf as _, Bytes};
 use h2::{Reason, SendStream};
 
 use super::is_left;
 use crate::message::{Body, BodyError};
 
-/// Bytes of one piece. Larger ones from the source are cut, so that one
-/// message stays far below any peer's message limit.
-pub(crate) const PIECE: usize = 64 * 1024;
 /// Window to wait for before a piece is handed over. A peer's whole window
 /// may be smaller than a piece.
 const ENOUGH: usize = 16 * 1024;
