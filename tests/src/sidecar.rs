@@ -276,8 +276,17 @@ impl Sidecar {
         Request::get("/metrics").send(self.metrics()).text()
     }
 
-    /// Lines of its log at level error or fatal.
+    /// Waits for the line that ends the start: those before it are captured.
+    #[track_caller]
+    pub fn wait_until_logged(&self) {
+        self.process
+            .wait_for_output("dapr initialized. Status: Running.");
+    }
+
+    /// Lines of its log at level error or fatal, those of the start included.
+    #[track_caller]
     pub fn error_lines(&self) -> Vec<String> {
+        self.wait_until_logged();
         self.process
             .stdout()
             .lines()

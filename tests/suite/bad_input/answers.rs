@@ -103,6 +103,7 @@ fn a_plaintext_callee_is_refused_with_one_line_that_says_so() {
     );
     assert!(message.contains("code = Unavailable"), "{message}");
     assert_eq!(app.take().len(), 0);
+    tests::holds("the line is there", || !caller.error_lines().is_empty());
     let lines = caller.error_lines();
     assert_eq!(lines.len(), 1, "{lines:#?}");
     assert!(

@@ -42,6 +42,7 @@ fn assert_time(text: &str) {
 #[test]
 fn text_lines_are_logfmt() {
     let sidecar = sidecar("speaks").run();
+    sidecar.wait_until_logged();
     let output = sidecar.stdout();
     for line in output.lines() {
         let fields = fields(line);
@@ -160,7 +161,7 @@ fn levels_below_the_wanted_one_are_silent() {
     let sidecar = sidecar("hushed").flag("log-level", "ERROR").run();
     assert_eq!(sidecar.stdout(), "");
     let loud = tests::sidecar("loud").flag("log-level", "debug").run();
-    assert!(loud.stdout().contains("level=info"));
+    loud.wait_for_output("level=info");
 }
 
 #[test]

@@ -91,6 +91,7 @@ fn the_resolver_names_itself() {
 #[test]
 fn without_an_app_port_nobody_waits() {
     let sidecar = sidecar("alone").run();
+    sidecar.wait_until_logged();
     let output = sidecar.stdout();
     assert!(
         output.contains("App channel is not initialized. Did you configure an app-port?"),
