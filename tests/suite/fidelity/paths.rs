@@ -163,7 +163,7 @@ fn query_bytes_are_kept() {
         "a;b",
         "a?b?c",
         "arr[]=1&arr[]=2",
-        "j={\"a\":1}",
+        "j={a:1}",
         "p=a/b/../c//d",
         "u=%C3%A9",
         "pipe=|^`",
@@ -177,6 +177,23 @@ fn query_bytes_are_kept() {
                 let request = way.request("GET", &format!("x?{query}"));
                 request.send(stage.caller.http()).expect(200, "ok");
                 assert_eq!(stage.app(way).take_one().target, format!("/x?{query}"));
+            });
+        }
+    }
+}
+
+/// RFC 3986 has no place for these in a URL; clients must encode them.
+#[test]
+fn what_no_url_contains_is_a_bad_request() {
+    let stage = Stage::new();
+    let mut table = Table::default();
+    for query in ["j=\"a\"", "a<b", "a>b"] {
+        for way in WAYS {
+            table.row(&format!("{query:?}, {way}"), || {
+                stage.forget();
+                let request = way.request("GET", &format!("x?{query}"));
+                assert_eq!(request.send(stage.caller.http()).status, 400);
+                assert_eq!(stage.app(way).take().len(), 0);
             });
         }
     }
