@@ -18,6 +18,16 @@ pub fn dapr() -> PathBuf {
     find("DAPR_BIN", "dapr")
 }
 
+/// A real Dapr's sidecar and certificate authority, where both are given by
+/// `FOREIGN_DAPRD_BIN` and `FOREIGN_SENTRY_BIN`.
+pub fn foreign() -> Option<(PathBuf, PathBuf)> {
+    let named = |variable| std::env::var_os(variable).filter(|path| !path.is_empty());
+    Some((
+        named("FOREIGN_DAPRD_BIN")?.into(),
+        named("FOREIGN_SENTRY_BIN")?.into(),
+    ))
+}
+
 /// The root of the checkout.
 pub fn checkout() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

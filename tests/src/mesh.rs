@@ -82,6 +82,16 @@ impl Mesh {
         }
     }
 
+    /// As [`Self::mtls`], with somebody else's sentry.
+    pub fn mtls_by(program: &Path) -> Self {
+        let ca = Ca::new();
+        let sentry = sentry(&ca).program(program).run();
+        Self {
+            names: Names::new(),
+            trust: Some((ca, sentry)),
+        }
+    }
+
     /// Sidecars that speak plaintext.
     pub fn plain() -> Self {
         Self {

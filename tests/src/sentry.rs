@@ -1,5 +1,6 @@
 //! The certificate authority as a process.
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
@@ -17,6 +18,7 @@ pub struct SentryBuilder<'a> {
     ca: &'a Ca,
     port: u16,
     mtls: String,
+    program: Option<PathBuf>,
 }
 
 /// A running sentry.
@@ -34,6 +36,7 @@ pub fn sentry(ca: &Ca) -> SentryBuilder<'_> {
         ca,
         port: reserve(),
         mtls: String::new(),
+        program: None,
     }
 }
 
@@ -42,6 +45,13 @@ impl SentryBuilder<'_> {
     #[must_use]
     pub fn port(mut self, port: u16) -> Self {
         self.port = port;
+        self
+    }
+
+    /// Made by somebody else.
+    #[must_use]
+    pub fn program(mut self, sentry: &Path) -> Self {
+        self.program = Some(sentry.to_owned());
         self
     }
 
@@ -64,7 +74,7 @@ impl SentryBuilder<'_> {
         );
         std::fs::write(&config, text).expect("the directory is ours");
         let health = reserve();
-        let mut command = Command::new(binaries::sentry());
+        let mut command = Command::new(self.program.unwrap_or_else(binaries::sentry));
         command
             .env_clear()
             .args(["--mode", "standalone", "--trust-domain", CONTROL_PLANE])

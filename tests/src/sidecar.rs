@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
@@ -24,6 +25,7 @@ pub struct SidecarBuilder {
     flags: Vec<String>,
     env: BTreeMap<String, String>,
     spec: String,
+    program: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +64,7 @@ pub fn sidecar(app_id: &str) -> SidecarBuilder {
         flags: Vec::new(),
         env: env.map(|(name, value)| (name.to_owned(), value)).into(),
         spec: String::new(),
+        program: None,
     }
 }
 
@@ -100,6 +103,13 @@ impl SidecarBuilder {
             .flag("control-plane-trust-domain", CONTROL_PLANE)
             .flag("control-plane-namespace", "default")
             .env("DAPR_TRUST_ANCHORS", anchors)
+    }
+
+    /// Made by somebody else.
+    #[must_use]
+    pub fn program(mut self, daprd: &Path) -> Self {
+        self.program = Some(daprd.to_owned());
+        self
     }
 
     /// In this namespace.
@@ -165,7 +175,7 @@ impl SidecarBuilder {
     #[track_caller]
     pub fn start(self) -> Sidecar {
         let directory = TempDir::new().expect("a temporary directory");
-        let mut command = Command::new(binaries::daprd());
+        let mut command = Command::new(self.program.unwrap_or_else(binaries::daprd));
         command
             .env_clear()
             .envs(&self.env)

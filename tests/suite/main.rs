@@ -12,6 +12,7 @@
 mod bad_input;
 mod cli;
 mod fidelity;
+mod interop;
 mod lifecycle;
 mod names;
 mod quickstart;

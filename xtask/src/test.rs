@@ -55,7 +55,7 @@ const SUITES: &[Suite] = &[
         name: "quickstart",
         select: &["--test", "*"],
         filter: &["quickstart::"],
-        needs: &[needs::PYTHON, needs::VENV],
+        needs: &[needs::PYTHON, needs::VENV, needs::IPROUTE],
     },
 ];
 

@@ -25,11 +25,13 @@ use super::{
     connect::{ConnectError, Connected},
 };
 
-/// Real sidecars punish pings less than 8 s apart.
+/// Real sidecars count pings less than 8 s apart, and end the connection at
+/// the third that no answer of theirs lies between.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
 /// Time for the answer to a ping.
-const PING_PATIENCE: Duration = Duration::from_secs(5);
-/// Silence with calls waiting after which the connection is doubted.
+const PING_PATIENCE: Duration = Duration::from_secs(3);
+/// Silence with calls waiting after which the connection is doubted: one
+/// early ping per silence, which real sidecars forgive.
 const DOUBT_AFTER: Duration = Duration::from_secs(1);
 /// How often the connection is looked at.
 const LOOK: Duration = Duration::from_millis(500);
@@ -293,6 +295,7 @@ impl Watcher {
         let mut quiet_since = Instant::now();
         let mut pinged_at = Instant::now();
         let mut used_at = Instant::now();
+        let mut doubted = false;
         loop {
             tokio::time::sleep(LOOK).await;
             let now = Instant::now();
@@ -300,6 +303,7 @@ impl Watcher {
             if read != seen {
                 seen = read;
                 quiet_since = now;
+                doubted = false;
             }
             let waiting = self.peer.upgrade().is_some_and(|peer| peer.load() > 0);
             if waiting {
@@ -307,11 +311,13 @@ impl Watcher {
             } else if now - used_at > IDLE_LIFE {
                 return;
             }
-            let doubtful = waiting && now - quiet_since >= DOUBT_AFTER;
-            let due = now - pinged_at >= PING_INTERVAL;
-            if !(due && (doubtful || now - quiet_since >= PING_INTERVAL)) {
+            let quiet = now - quiet_since;
+            let early = waiting && !doubted && quiet >= DOUBT_AFTER;
+            let regular = quiet >= PING_INTERVAL && now - pinged_at >= PING_INTERVAL;
+            if !(early || regular) {
                 continue;
             }
+            doubted = true;
             pinged_at = now;
             let answer = tokio::time::timeout(PING_PATIENCE, pings.ping(Ping::opaque())).await;
             if !matches!(answer, Ok(Ok(_))) && self.read.load(Ordering::Relaxed) == seen {
@@ -321,6 +327,8 @@ impl Watcher {
                 }
                 return;
             }
+            // The answer to a ping is no news from the app.
+            seen = self.read.load(Ordering::Relaxed);
             quiet_since = Instant::now();
         }
     }

@@ -25,6 +25,12 @@ pub(super) const VENV: Need = Need {
     probe: &["python3", "-c", "import ensurepip, venv"],
 };
 
+/// The quickstarts share ports, so each runs in a network of its own.
+pub(super) const IPROUTE: Need = Need {
+    package: "iproute2",
+    probe: &["ip", "-V"],
+};
+
 /// Makes sure that everything is there, or says how to get it.
 pub(super) fn provide(needs: &[Need]) -> Result<()> {
     let packages = missing(needs);
