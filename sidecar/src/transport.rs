@@ -22,14 +22,8 @@ pub(crate) use wire::{Gathered, Wire};
 #[derive(Debug)]
 pub(crate) struct Transport {
     connector: Arc<Connector>,
-    apps: Mutex<HashMap<AppKey, Replicas>>,
-}
-
-/// Who a peer must prove to be.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct AppKey {
-    namespace: Arc<str>,
-    app_id: Arc<str>,
+    /// By app id, then by namespace: what a peer must prove to be.
+    apps: Mutex<HashMap<String, HashMap<String, Replicas>>>,
 }
 
 #[derive(Debug)]
@@ -57,41 +51,44 @@ impl Transport {
         addresses: &Arc<[SocketAddr]>,
     ) -> Arc<[Arc<Peer>]> {
         let mut apps = self.apps.lock();
-        let key = AppKey {
-            namespace: namespace.into(),
-            app_id: app_id.into(),
-        };
-        if let Some(known) = apps.get(&key)
-            && (Arc::ptr_eq(&known.addresses, addresses) || known.addresses == *addresses)
-        {
+        let known = apps
+            .get_mut(app_id)
+            .and_then(|spaces| spaces.get_mut(namespace));
+        if let Some(known) = known {
+            if !(Arc::ptr_eq(&known.addresses, addresses) || known.addresses == *addresses) {
+                *known = self.replicas(namespace, app_id, addresses, &known.peers);
+            }
             return Arc::clone(&known.peers);
         }
-        let before = apps.get(&key).map(|known| Arc::clone(&known.peers));
-        let peers: Arc<[Arc<Peer>]> = addresses
+        let fresh = self.replicas(namespace, app_id, addresses, &[]);
+        let peers = Arc::clone(&fresh.peers);
+        apps.entry(app_id.to_owned())
+            .or_default()
+            .insert(namespace.to_owned(), fresh);
+        peers
+    }
+
+    fn replicas(
+        &self,
+        namespace: &str,
+        app_id: &str,
+        addresses: &Arc<[SocketAddr]>,
+        before: &[Arc<Peer>],
+    ) -> Replicas {
+        let fresh = |address| {
+            let connector = Arc::clone(&self.connector);
+            Arc::new(Peer::new(address, namespace, app_id, connector))
+        };
+        let peers = addresses
             .iter()
             .map(|address| {
-                before
-                    .iter()
-                    .flat_map(|peers| peers.iter())
-                    .find(|peer| peer.address() == *address)
-                    .cloned()
-                    .unwrap_or_else(|| {
-                        Arc::new(Peer::new(
-                            *address,
-                            &key.namespace,
-                            &key.app_id,
-                            Arc::clone(&self.connector),
-                        ))
-                    })
+                let kept = before.iter().find(|peer| peer.address() == *address);
+                kept.cloned().unwrap_or_else(|| fresh(*address))
             })
             .collect();
-        apps.insert(
-            key,
-            Replicas {
-                addresses: Arc::clone(addresses),
-                peers: Arc::clone(&peers),
-            },
-        );
-        peers
+        Replicas {
+            addresses: Arc::clone(addresses),
+            peers,
+        }
     }
 }

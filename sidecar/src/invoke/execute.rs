@@ -119,7 +119,10 @@ impl Invoker {
         };
         let known_length = request.body.len().is_some();
         let outgoing = match body::peek(std::mem::take(&mut request.body)).await? {
-            Peeked::Whole(bytes) => Outgoing::Whole(bytes),
+            Peeked::Whole(bytes) => Outgoing::Whole {
+                bytes,
+                known_length,
+            },
             Peeked::Begun(first, rest) => {
                 Outgoing::Arriving(Replay::new(first, rest, self.limits.replay, known_length))
             }
@@ -163,7 +166,7 @@ impl Invoker {
                 .iter()
                 .filter(|peer| !tried.contains(&peer.address()))
                 .count();
-            let unseen = failed.reached == Reached::Nothing;
+            let unseen = matches!(failed.reached, Reached::Nothing | Reached::Sidecar);
             match policy.after(failed.reached, outgoing.is_replayable(unseen), untried) {
                 Next::Again => {
                     debug!(target: "dapr.runtime.direct_messaging", app_id, error = %failed.status, "trying another replica");
@@ -196,8 +199,8 @@ impl Invoker {
         outgoing: &Outgoing,
     ) -> Result<Answer, CallFailed> {
         let (first, rest) = match outgoing {
-            Outgoing::Whole(bytes) if bytes.len() <= PIECE => (bytes.clone(), Body::Empty),
-            Outgoing::Whole(bytes) => (Bytes::new(), Body::from(bytes.clone())),
+            Outgoing::Whole { bytes, .. } if bytes.len() <= PIECE => (bytes.clone(), Body::Empty),
+            Outgoing::Whole { bytes, .. } => (Bytes::new(), Body::from(bytes.clone())),
             Outgoing::Arriving(replay) => (Bytes::new(), replay.attempt()),
         };
         let call = Call {
@@ -221,7 +224,7 @@ impl Invoker {
         outgoing: &Outgoing,
     ) -> Result<Answer, InvokeError> {
         let body = match outgoing {
-            Outgoing::Whole(bytes) => bytes.clone(),
+            Outgoing::Whole { bytes, .. } => bytes.clone(),
             Outgoing::Arriving(replay) if replay.is_possible(false) => {
                 use http_body_util::BodyExt as _;
                 replay.attempt().collect().await?.to_bytes()
@@ -259,14 +262,16 @@ impl Invoker {
 
 /// The request body for all attempts.
 enum Outgoing {
-    Whole(Bytes),
+    Whole { bytes: Bytes, known_length: bool },
     Arriving(Replay),
 }
 
 impl Outgoing {
+    /// A body of unknown length is not sent again once somebody saw it, as
+    /// peers of Dapr know it.
     fn is_replayable(&self, unseen: bool) -> bool {
         match self {
-            Self::Whole(_) => true,
+            Self::Whole { known_length, .. } => *known_length || unseen,
             Self::Arriving(replay) => replay.is_possible(unseen),
         }
     }
