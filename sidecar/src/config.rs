@@ -84,6 +84,8 @@ pub(crate) struct Config {
     pub(crate) resource_directories: Vec<String>,
     pub(crate) body_limit: Option<u64>,
     pub(crate) header_limit: usize,
+    /// Bytes of a request body kept for another attempt.
+    pub(crate) retry_body: usize,
     pub(crate) api_logging: Option<bool>,
     pub(crate) run_registry: Option<PathBuf>,
     pub(crate) host_address: Option<String>,
@@ -120,6 +122,7 @@ impl Config {
         }
         let body_limit = body_limit(flags)?;
         let header_limit = header_limit(flags)?;
+        let retry_body = usize::try_from(quantity_flag(flags, "retry-body-size")?).unwrap_or(0);
         let namespace = env::var("NAMESPACE").unwrap_or_else(|_| "default".to_owned());
         let mode = mode(flags)?;
         let app_id = app_id(flags)?;
@@ -139,6 +142,7 @@ impl Config {
             resource_directories: resource_directories(flags),
             body_limit,
             header_limit,
+            retry_body,
             api_logging: flags
                 .is_set("enable-api-logging")
                 .then(|| flags.bool("enable-api-logging")),

@@ -58,8 +58,6 @@ pub(crate) enum RuntimeError {
     Host(#[from] host::NoAddress),
 }
 
-/// Bytes of a request body kept for another attempt.
-const REPLAY_BYTES: usize = 64 * 1024;
 /// Bytes of one message from a peer where the body limit says less: the
 /// envelope needs room of its own.
 const LEAST_MESSAGE: usize = 64 * 1024;
@@ -229,7 +227,7 @@ impl Parts {
         let (names, registration) = resolve::build(configuration, &announced).await;
         let limits = Limits {
             message: message_limit(config.body_limit),
-            replay: REPLAY_BYTES,
+            replay: config.retry_body,
         };
         let app = config.app.port.map(|port| {
             Arc::new(App::new(channel::Config {
@@ -304,7 +302,15 @@ fn advertised(config: &Config) -> Result<String, RuntimeError> {
     }
     match &config.host_address {
         Some(address) => Ok(address.clone()),
-        None => Ok(host::address()?.to_string()),
+        None => match host::address() {
+            Ok(address) => Ok(address.to_string()),
+            // A machine without a network: the apps of its own runs are here.
+            Err(_) if config.run_registry.is_some() => {
+                warn!(target: SCOPE, "this machine has no network address; only its own apps can reach this sidecar");
+                Ok("127.0.0.1".to_owned())
+            }
+            Err(none) => Err(none.into()),
+        },
     }
 }
 

@@ -120,8 +120,8 @@ impl Invoker {
         let known_length = request.body.len().is_some();
         let outgoing = match body::peek(std::mem::take(&mut request.body)).await? {
             Peeked::Whole(bytes) => Outgoing::Whole {
+                repeatable: known_length && bytes.len() <= self.limits.replay,
                 bytes,
-                known_length,
             },
             Peeked::Begun(first, rest) => {
                 Outgoing::Arriving(Replay::new(first, rest, self.limits.replay, known_length))
@@ -262,7 +262,7 @@ impl Invoker {
 
 /// The request body for all attempts.
 enum Outgoing {
-    Whole { bytes: Bytes, known_length: bool },
+    Whole { bytes: Bytes, repeatable: bool },
     Arriving(Replay),
 }
 
@@ -271,7 +271,7 @@ impl Outgoing {
     /// peers of Dapr know it.
     fn is_replayable(&self, unseen: bool) -> bool {
         match self {
-            Self::Whole { known_length, .. } => *known_length || unseen,
+            Self::Whole { repeatable, .. } => *repeatable || unseen,
             Self::Arriving(replay) => replay.is_possible(unseen),
         }
     }

@@ -168,6 +168,11 @@ pub static TABLE: &[Flag] = &[
     .run("read-buffer-size"),
     Flag::text("reminders-service", "", "Accepted for compatibility; reminders are not served").hidden(),
     Flag::list("resources-path", "Directory of resources; may be repeated").run("resources-path"),
+    Flag::text(
+        "retry-body-size",
+        "64Ki",
+        "Bytes of a request body kept for another attempt, a quantity; larger bodies are sent once; 0 keeps none",
+    ),
     Flag::list("scheduler-host-address", "Accepted for compatibility; jobs are not served")
         .annotation("dapr.io/scheduler-host-address")
         .run("scheduler-host-address")
