@@ -23,10 +23,21 @@ pub(crate) struct Internal {
     pub(crate) channel: Option<Arc<Channel>>,
     /// Our app id, as peers address us.
     pub(crate) me: Arc<crate::me::Me>,
-    /// Who the peer proved to be; `None` without mTLS.
-    pub(crate) peer: Option<Arc<AppIdentity>>,
+    /// What is known about the peer.
+    pub(crate) peer: Caller,
     /// Bytes one received message may have.
     pub(crate) message_limit: usize,
+}
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Debug)]
+pub(crate) enum Caller {
+    /// Without mTLS: whoever it says it is.
+    Unproven,
+    /// An app, by its certificate.
+    App(Arc<AppIdentity>),
+    /// A certificate of ours that names no app.
+    NoApp,
 }
 
 const SERVICE: &str = "/dapr.proto.internals.v1.ServiceInvocation/";

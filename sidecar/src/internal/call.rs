@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Request, Response, header};
 use hyper::body::Incoming;
 
 use super::{
-    Internal,
+    Caller, Internal,
     chunks::{Chunks, Messages},
     reply::{self, ReplyBody},
 };
@@ -244,13 +244,21 @@ async fn call_app(
 /// What the app is told about its caller comes from the certificate, where
 /// there is one.
 fn identify(server: &Internal, headers: &mut HeaderMap) {
-    if let Some(peer) = &server.peer {
-        for (name, value) in [
-            (CALLER_APP_ID, &peer.app_id),
-            (CALLER_NAMESPACE, &peer.namespace),
-        ] {
-            if let Ok(value) = HeaderValue::from_str(value) {
-                headers.insert(name, value);
+    match &server.peer {
+        Caller::Unproven => {}
+        Caller::NoApp => {
+            headers.remove(CALLER_APP_ID);
+            headers.remove(CALLER_NAMESPACE);
+        }
+        Caller::App(peer) => {
+            let proven = [
+                (CALLER_APP_ID, &peer.app_id),
+                (CALLER_NAMESPACE, &peer.namespace),
+            ];
+            for (name, value) in proven {
+                if let Ok(value) = HeaderValue::from_str(value) {
+                    headers.insert(name, value);
+                }
             }
         }
     }

@@ -20,7 +20,7 @@ use crate::{
     config::Config,
     grpc,
     http::{self, Api, Front},
-    internal::Internal,
+    internal::{Caller, Internal},
     invoke::{Invoker, Limits},
     me::Me,
     metrics,
@@ -203,7 +203,7 @@ impl Servers {
             let internal = Internal {
                 channel: channels.get(worker).cloned().flatten(),
                 me: Arc::clone(&me),
-                peer: None,
+                peer: Caller::Unproven,
                 message_limit: limit,
             };
             let (builder, tls, watch) = (Arc::clone(&builder), tls.clone(), watch.clone());
@@ -241,7 +241,10 @@ async fn secured(
     };
     match outcome {
         Ok(stream) => {
-            internal.peer = security::peer_identity(stream.get_ref().1).map(Arc::new);
+            internal.peer = match security::peer_identity(stream.get_ref().1) {
+                Some(app) => Caller::App(Arc::new(app)),
+                None => Caller::NoApp,
+            };
             Some((Wire::tls(stream.into()), internal))
         }
         Err(reason) => {

@@ -135,3 +135,19 @@ fn the_server_proves_who_it_is() {
     let usage = leaf.key_usage().unwrap().unwrap().value;
     assert!(usage.digital_signature() && !usage.key_cert_sign() && !usage.crl_sign());
 }
+
+#[test]
+fn a_certificate_that_names_no_app_lends_no_name() {
+    let mesh = Mesh::mtls();
+    let app = RawApp::scripted();
+    let callee = mesh.sidecar("callee").app(&app).run();
+    for (id, told) in [
+        ("spiffe://public/ns/default/stranger", vec!["stranger"]),
+        ("spiffe://public/elsewhere", vec![]),
+    ] {
+        let svid = mesh.ca().svid(id).issue();
+        assert_eq!(with(&callee, &svid).as_deref(), Ok("ok"), "{id}");
+        // The call says "stranger" in both cases.
+        assert_eq!(app.take_one().values("dapr-caller-app-id"), told, "{id}");
+    }
+}
