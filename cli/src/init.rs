@@ -88,7 +88,7 @@ const LEFT_OUT: &[&str] = &[
     "placement is not installed: actors are not part of this runtime.",
     "scheduler is not installed: jobs and workflows are not part of this runtime.",
     "redis is not installed: state and pub/sub are not part of this runtime.",
-    "zipkin is not installed: point spec.tracing of the configuration at a collector to see traces.",
+    "zipkin is not installed: this version passes trace context on and exports no spans.",
 ];
 
 const CONFIGURATION: &str = "\
