@@ -36,6 +36,9 @@ struct Suite {
     /// Arguments of the test program.
     filter: &'static [&'static str],
     needs: &'static [Need],
+    /// Variables that must name something, else the suite runs only when it
+    /// is asked for.
+    given: &'static [&'static str],
 }
 
 const SUITES: &[Suite] = &[
@@ -44,18 +47,28 @@ const SUITES: &[Suite] = &[
         select: &["--lib", "--bins"],
         filter: &[],
         needs: &[],
+        given: &[],
     },
     Suite {
         name: "process",
         select: &["--test", "*"],
         filter: &["--skip", "quickstart::"],
         needs: &[],
+        given: &[],
     },
     Suite {
         name: "quickstart",
         select: &["--test", "*"],
         filter: &["quickstart::"],
         needs: &[needs::PYTHON, needs::VENV, needs::IPROUTE],
+        given: &[],
+    },
+    Suite {
+        name: "interop",
+        select: &["--test", "*"],
+        filter: &["--ignored", "interop::"],
+        needs: &[],
+        given: &["FOREIGN_DAPRD_BIN", "FOREIGN_SENTRY_BIN"],
     },
 ];
 
@@ -80,7 +93,7 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
 
 fn selected(arguments: &[String]) -> Result<Vec<&'static Suite>> {
     let names = match arguments {
-        [] => return Ok(SUITES.iter().collect()),
+        [] => return Ok(SUITES.iter().filter(|suite| is_given(suite)).collect()),
         [only, names @ ..] if only == "--only" && !names.is_empty() => names,
         _ => bail!("usage: cargo xtask test [--only {}]", known(" | ")),
     };
@@ -93,6 +106,19 @@ fn selected(arguments: &[String]) -> Result<Vec<&'static Suite>> {
                 .with_context(|| format!("no suite `{name}`; there are {}", known(", ")))
         })
         .collect()
+}
+
+fn is_given(suite: &Suite) -> bool {
+    let is_set = |name: &&str| env::var_os(name).is_some_and(|value| !value.is_empty());
+    let given = suite.given.iter().all(is_set);
+    if !given {
+        eprintln!(
+            "xtask: suite {} is not part of this run, it needs {}",
+            suite.name,
+            suite.given.join(" and ")
+        );
+    }
+    given
 }
 
 fn known(between: &str) -> String {
