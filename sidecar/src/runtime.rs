@@ -106,7 +106,6 @@ async fn serve(config: Config) -> Result<ExitCode, RuntimeError> {
     let registration = parts.registration.take();
     let servers = Servers {
         api: Arc::clone(&parts.api),
-        app: parts.app.clone(),
         invokers: (0..workers.count()).map(|_| parts.invoker()).collect(),
         identity,
         me: Arc::clone(&parts.me),

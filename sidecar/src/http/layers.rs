@@ -24,21 +24,13 @@ const HEAD_SLACK: usize = 4096;
 pub(super) async fn serve(front: &Front, request: Request<Incoming>) -> Response<Body> {
     let api = &*front.api;
     if head_length(&request) > api.header_limit + HEAD_SLACK {
-        let mut response = text(
+        return closing(
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             "431 Request Header Fields Too Large",
         );
-        response
-            .headers_mut()
-            .insert(header::CONNECTION, HeaderValue::from_static("close"));
-        return response;
     }
     if !has_valid_escapes(request.uri().path()) {
-        let mut response = text(StatusCode::BAD_REQUEST, "400 Bad Request");
-        response
-            .headers_mut()
-            .insert(header::CONNECTION, HeaderValue::from_static("close"));
-        return response;
+        return closing(StatusCode::BAD_REQUEST, "400 Bad Request");
     }
     if let Some(reason) = trace::baggage_error(request.headers()) {
         return plain(StatusCode::BAD_REQUEST, reason);
@@ -48,6 +40,15 @@ pub(super) async fn serve(front: &Front, request: Request<Incoming>) -> Response
     if let Some(baggage) = baggage {
         response.headers_mut().insert(BAGGAGE, baggage);
     }
+    response
+}
+
+/// A request that is not one: nothing after it on the connection is trusted.
+fn closing(status: StatusCode, words: &'static str) -> Response<Body> {
+    let mut response = text(status, words);
+    response
+        .headers_mut()
+        .insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }
 

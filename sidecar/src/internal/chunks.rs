@@ -41,11 +41,11 @@ impl Messages {
             match self.reader.next_message() {
                 Ok(Some(message)) => return Poll::Ready(Some(Ok(message))),
                 Ok(None) => {}
-                Err(error) => return Poll::Ready(Some(Err(read_status(&error)))),
+                Err(error) => return Poll::Ready(Some(Err(error.status()))),
             }
             if self.ended {
                 let finished = self.reader.finish();
-                return Poll::Ready(finished.err().map(|error| Err(read_status(&error))));
+                return Poll::Ready(finished.err().map(|error| Err(error.status())));
             }
             match ready!(http_body::Body::poll_frame(
                 Pin::new(&mut self.incoming),
@@ -69,14 +69,6 @@ impl Messages {
         (self.ended || http_body::Body::is_end_stream(&self.incoming))
             && self.reader.finish().is_ok()
     }
-}
-
-fn read_status(error: &envelope::ReadError) -> Status {
-    let code = match error {
-        envelope::ReadError::TooLarge { .. } => Code::ResourceExhausted,
-        _ => Code::Internal,
-    };
-    Status::new(code, error.to_string())
 }
 
 /// The body of a streamed call: the payload of the first message, then those

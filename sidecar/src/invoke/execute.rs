@@ -42,6 +42,9 @@ pub(crate) struct Invoker {
     channel: Option<Arc<Channel>>,
     forwarder: Arc<Forwarder>,
     limits: Limits,
+    /// Own app id and namespace, as every call carries them.
+    caller: HeaderValue,
+    caller_namespace: HeaderValue,
 }
 
 /// Trace context of a call, in the two forms peers read.
@@ -58,6 +61,8 @@ impl Invoker {
         limits: Limits,
     ) -> Self {
         Self {
+            caller: identity_value(&me.app_id),
+            caller_namespace: identity_value(&me.namespace),
             me,
             names,
             transport,
@@ -249,15 +254,17 @@ impl Invoker {
     }
 
     fn stamp(&self, callee: &str) -> Stamp {
-        let value = |text: &str| {
-            HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""))
-        };
         Stamp {
-            caller_namespace: value(&self.me.namespace),
-            caller: value(&self.me.app_id),
-            callee: value(callee),
+            caller_namespace: self.caller_namespace.clone(),
+            caller: self.caller.clone(),
+            callee: identity_value(callee),
         }
     }
+}
+
+/// An id that no header can carry is left empty.
+fn identity_value(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 /// The request body for all attempts.

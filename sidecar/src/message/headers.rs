@@ -10,7 +10,7 @@ use api::headers::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-/// Who a call is from and to, as header values made once.
+/// Who a call is from and to, as header values.
 #[derive(Clone, Debug)]
 pub(crate) struct Stamp {
     /// Namespace of the caller.

@@ -16,7 +16,7 @@ use tracing::{debug, info};
 
 use super::listeners;
 use crate::{
-    channel::{App, Channel},
+    channel::Channel,
     config::Config,
     grpc,
     http::{self, Api, Front},
@@ -62,7 +62,6 @@ pub(super) struct Ready {
 /// Everything the servers share.
 pub(super) struct Servers {
     pub(super) api: Arc<Api>,
-    pub(super) app: Option<Arc<App>>,
     /// One per worker.
     pub(super) invokers: Vec<(Arc<Invoker>, Option<Arc<Channel>>)>,
     pub(super) identity: Option<Identity>,
@@ -136,7 +135,6 @@ impl Servers {
         for part in parts {
             part.ready();
         }
-        debug!(target: super::SCOPE, has_app = self.app.is_some(), "servers started");
         Ok(Ready {
             outbound,
             runtime,

@@ -18,7 +18,7 @@ use api::{
     grpc::{Code, Status},
     headers::APP_NOT_REACHED,
 };
-use bytes::{Buf as _, Bytes};
+use bytes::Bytes;
 use h2::{
     RecvStream,
     client::{ResponseFuture, SendRequest},
@@ -367,9 +367,4 @@ fn failure_of(failure: answer::ReadFailure) -> CallFailed {
             is_plain: false,
         },
     }
-}
-
-/// True when `frame` still has bytes.
-fn is_left(frame: &Frame) -> bool {
-    frame.has_remaining()
 }

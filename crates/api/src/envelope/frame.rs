@@ -4,6 +4,8 @@ use std::io::IoSlice;
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use crate::grpc::{Code, Status};
+
 /// Length of the compression flag and the message length.
 const PREFIX: usize = 5;
 
@@ -102,6 +104,17 @@ pub enum ReadError {
     /// The stream ended inside a message.
     #[error("unexpected EOF")]
     Truncated,
+}
+
+impl ReadError {
+    /// What the other side is told.
+    pub fn status(&self) -> Status {
+        let code = match self {
+            Self::TooLarge { .. } => Code::ResourceExhausted,
+            Self::Compressed | Self::Truncated => Code::Internal,
+        };
+        Status::new(code, self.to_string())
+    }
 }
 
 /// Cuts a byte stream into gRPC messages.

@@ -32,9 +32,9 @@ pub(super) struct ReadFailure {
 }
 
 impl ReadFailure {
-    fn local(code: Code, message: impl Into<String>) -> Self {
+    fn local(status: Status) -> Self {
         Self {
-            status: Status::new(code, message),
+            status,
             trailers: None,
             never_seen: false,
             connection_lost: false,
@@ -69,11 +69,7 @@ pub(super) fn read_message(
             Ok(Some(message)) => return Poll::Ready(Ok(Some(message))),
             Ok(None) => {}
             Err(error) => {
-                let code = match error {
-                    envelope::ReadError::TooLarge { .. } => Code::ResourceExhausted,
-                    _ => Code::Internal,
-                };
-                return Poll::Ready(Err(ReadFailure::local(code, error.to_string())));
+                return Poll::Ready(Err(ReadFailure::local(error.status())));
             }
         }
         match ready!(recv.poll_data(context)) {
@@ -112,7 +108,7 @@ fn end(
     }
     Poll::Ready(match reader.finish() {
         Ok(()) => Ok(None),
-        Err(error) => Err(ReadFailure::local(Code::Internal, error.to_string())),
+        Err(error) => Err(ReadFailure::local(error.status())),
     })
 }
 

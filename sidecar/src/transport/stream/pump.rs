@@ -9,7 +9,6 @@ use api::envelope::{self, Frame, PIECE};
 use bytes::{Buf as _, Bytes};
 use h2::{Reason, SendStream};
 
-use super::is_left;
 use crate::message::{Body, BodyError};
 
 /// Window to wait for before a piece is handed over. A peer's whole window
@@ -48,7 +47,7 @@ impl Pump {
 
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Pumped> {
         loop {
-            if is_left(&self.frame) {
+            if self.frame.has_remaining() {
                 let wanted = self.frame.remaining();
                 self.stream.reserve_capacity(wanted);
                 while self.stream.capacity() < wanted.min(ENOUGH) {
