@@ -15,7 +15,7 @@ use tonic::Code;
 use self::connection::{Connector, Session};
 use crate::SCOPE;
 use crate::anchors::TrustAnchors;
-use crate::key::{KeyError, WorkloadKey};
+use crate::key::{KeyError, KeyKind, WorkloadKey};
 use crate::pem;
 use crate::spiffe::{SpiffeId, SpiffeIdError, TrustDomain};
 use crate::svid::{Svid, SvidError};
@@ -56,6 +56,8 @@ pub struct SvidRequest {
     pub token: TokenSource,
     /// Audiences of JWTs wanted beside the certificate; usually empty.
     pub jwt_audiences: Vec<String>,
+    /// Algorithm of our keys.
+    pub key: KeyKind,
 }
 
 /// Asks sentry for SVIDs.
@@ -63,7 +65,7 @@ pub struct SvidRequest {
 pub struct SentryClient {
     address: String,
     server: SpiffeId,
-    configured: TrustAnchors,
+    configured: ArcSwap<TrustAnchors>,
     /// The configured anchors and those of the latest answer, so that a root
     /// can be replaced while we run.
     current: ArcSwap<TrustAnchors>,
@@ -113,8 +115,15 @@ impl SentryClient {
             address,
             server: SpiffeId::workload(&trust_domain, &namespace, "dapr-sentry")?,
             current: ArcSwap::from_pointee(anchors.clone()),
-            configured: anchors,
+            configured: ArcSwap::from_pointee(anchors),
         })
+    }
+
+    /// Replaces the configured roots, for a process whose root file changed.
+    /// Roots of earlier answers are forgotten with them.
+    pub fn trust(&self, anchors: TrustAnchors) {
+        self.current.store(anchors.clone().into());
+        self.configured.store(anchors.into());
     }
 
     /// Gets a new SVID with a new key. Connecting is retried for ever, each
@@ -123,7 +132,7 @@ impl SentryClient {
     /// # Errors
     /// Token unreadable, refused by sentry, or an unusable answer.
     pub async fn request(&self, request: &SvidRequest) -> Result<Svid, RequestSvidError> {
-        let key = WorkloadKey::generate()?;
+        let key = WorkloadKey::generate_kind(request.key)?;
         let (token, validator) = request.token.read()?;
         let message = SignCertificateRequest {
             id: request.app_id.clone(),
@@ -187,10 +196,10 @@ impl SentryClient {
     /// its anchors are trusted too; without them we stay with the configured ones.
     fn anchors_with(&self, answer: &[u8]) -> TrustAnchors {
         match TrustAnchors::from_pem(answer) {
-            Ok(anchors) => self.configured.union(&anchors),
+            Ok(anchors) => self.configured.load().union(&anchors),
             Err(error) => {
                 tracing::debug!(target: SCOPE, %error, "no trust anchors in the answer of sentry");
-                self.configured.clone()
+                TrustAnchors::clone(&self.configured.load())
             }
         }
     }

@@ -15,7 +15,7 @@ use crate::anchors::TrustAnchors;
 use crate::spiffe::SpiffeId;
 use crate::svid::Svid;
 use crate::tls;
-use crate::verify::{Anchors, AnyClient, Expected, PinnedServer};
+use crate::verify::{Anchors, AnyClient, Expected, PinnedServer, is_trusted};
 
 /// Cheap to clone; all clones see the same SVID.
 #[derive(Clone, Debug)]
@@ -56,6 +56,11 @@ impl Identity {
         self.current.load().not_after()
     }
 
+    /// Whether peers that trust exactly `anchors` would accept the current SVID.
+    pub fn is_trusted_by(&self, anchors: &TrustAnchors) -> bool {
+        is_trusted(self.current.load().chain(), anchors)
+    }
+
     /// Whom we trust at this moment.
     pub fn trust_anchors(&self) -> TrustAnchors {
         self.current.load().trust_anchors().clone()
@@ -72,6 +77,12 @@ impl Identity {
     /// callers that have none yet prove themselves with a token.
     pub fn server_config_without_client_certificates(&self) -> Arc<ServerConfig> {
         tls::server(None, self.resolver())
+    }
+
+    /// For web clients that check our DNS name, such as the API server calling
+    /// a webhook: no client certificate, HTTP/2 or HTTP/1.1.
+    pub fn web_server_config(&self) -> Arc<ServerConfig> {
+        tls::web_server(self.resolver())
     }
 
     /// For a peer sidecar: its SPIFFE path must be `/ns/<namespace>/<app id>`,

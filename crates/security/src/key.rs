@@ -1,11 +1,24 @@
 //! The private key of one certificate request: made anew for every request,
 //! never reused, never written to disk.
 
-use rcgen::{CertificateParams, DistinguishedName, KeyPair, PKCS_ED25519, PublicKeyData as _};
+use rcgen::{
+    CertificateParams, DistinguishedName, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519,
+    PublicKeyData as _,
+};
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-/// A fresh Ed25519 key.
+/// A fresh private key.
 pub struct WorkloadKey(KeyPair);
+
+/// Algorithm of a key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeyKind {
+    /// What peers present to each other.
+    #[default]
+    Ed25519,
+    /// For servers that API servers call: not all of them take Ed25519.
+    EcdsaP256,
+}
 
 /// The key or its request could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -13,12 +26,24 @@ pub struct WorkloadKey(KeyPair);
 pub struct KeyError(#[from] rcgen::Error);
 
 impl WorkloadKey {
-    /// Makes a key.
+    /// Makes an Ed25519 key.
     ///
     /// # Errors
     /// The system has no randomness.
     pub fn generate() -> Result<Self, KeyError> {
-        Ok(Self(KeyPair::generate_for(&PKCS_ED25519)?))
+        Self::generate_kind(KeyKind::Ed25519)
+    }
+
+    /// Makes a key of the given kind.
+    ///
+    /// # Errors
+    /// The system has no randomness.
+    pub fn generate_kind(kind: KeyKind) -> Result<Self, KeyError> {
+        let algorithm = match kind {
+            KeyKind::Ed25519 => &PKCS_ED25519,
+            KeyKind::EcdsaP256 => &PKCS_ECDSA_P256_SHA256,
+        };
+        Ok(Self(KeyPair::generate_for(algorithm)?))
     }
 
     /// A PEM signing request without subject, names and attributes: the

@@ -20,7 +20,7 @@ mod verify;
 pub use anchors::{TrustAnchors, TrustAnchorsError};
 pub use client::{RequestSvidError, SentryClient, SentrySettings, SvidRequest};
 pub use identity::Identity;
-pub use key::{KeyError, WorkloadKey};
+pub use key::{KeyError, KeyKind, WorkloadKey};
 pub use leaf::LeafError;
 pub use provider::{crypto_provider, install_crypto_provider};
 pub use renew::{renew, renew_with};

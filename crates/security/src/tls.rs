@@ -88,6 +88,13 @@ pub(crate) fn server(
     Arc::new(config)
 }
 
+/// As [`server`] for clients of the web, which may speak HTTP/1.1.
+pub(crate) fn web_server(resolver: Arc<dyn ResolvesServerCert>) -> Arc<ServerConfig> {
+    let mut config = ServerConfig::clone(&server(None, resolver));
+    config.alpn_protocols = vec![H2.to_vec(), b"http/1.1".to_vec()];
+    Arc::new(config)
+}
+
 pub(crate) fn client(
     verifier: PinnedServer,
     resolver: Option<Arc<dyn ResolvesClientCert>>,

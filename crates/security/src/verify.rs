@@ -225,6 +225,15 @@ pub fn handshake_error_text(error: &std::io::Error) -> String {
     }
 }
 
+/// Whether `chain`, leaf first, leads to `anchors` now.
+pub(crate) fn is_trusted(chain: &[CertificateDer<'_>], anchors: &TrustAnchors) -> bool {
+    let Some((leaf, intermediates)) = chain.split_first() else {
+        return false;
+    };
+    let now = UnixTime::now();
+    verify_chain(anchors, leaf, intermediates, now, KeyUsage::server_auth()).is_ok()
+}
+
 fn verify_chain(
     anchors: &TrustAnchors,
     end_entity: &CertificateDer<'_>,

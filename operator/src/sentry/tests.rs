@@ -104,6 +104,7 @@ fn request(app_id: &str) -> SvidRequest {
             file: None,
         },
         jwt_audiences: Vec::new(),
+        key: security::KeyKind::default(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The first certificate, and those that follow.
 
 use security::{
-    Identity, Mode, SentryClient, SentrySettings, SvidRequest, TokenSource, TrustAnchors,
+    Identity, KeyKind, Mode, SentryClient, SentrySettings, SvidRequest, TokenSource, TrustAnchors,
     TrustDomain,
 };
 use tracing::info;
@@ -54,6 +54,7 @@ pub(super) async fn obtain(config: &Config) -> Result<Option<Identity>, Identity
             file: mtls.token_file.clone(),
         },
         jwt_audiences: mtls.jwt_audiences.clone(),
+        key: KeyKind::Ed25519,
     };
     info!(target: "dapr.runtime.security", sentry = mtls.sentry_address, "requesting an identity");
     let identity = Identity::new(client.request(&request).await?);

@@ -19,6 +19,14 @@ struct Rule {
 }
 
 const SHARED: &[&str] = &["api", "lifecycle", "policy", "security", "telemetry"];
+const CONTROL_PLANE: &[&str] = &[
+    "api",
+    "control-plane",
+    "lifecycle",
+    "policy",
+    "security",
+    "telemetry",
+];
 const KUBERNETES: &[&str] = &["kube", "k8s-openapi"];
 
 /// `tests`, `bench` and `xtask` may use everything and have no row.
@@ -56,8 +64,18 @@ const RULES: &[Rule] = &[
         never: KUBERNETES,
     },
     Rule {
-        name: "operator",
+        name: "control-plane",
         may: SHARED,
+        never: &[],
+    },
+    Rule {
+        name: "operator",
+        may: CONTROL_PLANE,
+        never: &[],
+    },
+    Rule {
+        name: "injector",
+        may: CONTROL_PLANE,
         never: &[],
     },
     Rule {

@@ -19,7 +19,7 @@ use super::{Level, Log};
 
 /// Scopes and crates whose lines are printed at every level. Libraries are
 /// heard from warnings up only: at debug some log every frame.
-const OWN: [&str; 10] = [
+const OWN: [&str; 11] = [
     "dapr",
     "daprd",
     "sidecar",
@@ -30,6 +30,7 @@ const OWN: [&str; 10] = [
     "security",
     "telemetry",
     "policy",
+    "control_plane",
 ];
 
 /// Targets of API-log lines, which the log level does not silence.

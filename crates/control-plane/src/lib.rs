@@ -1,0 +1,20 @@
+//! What operator, sentry and injector have in common: command lines, the
+//! health and metrics servers, the connection to the cluster, and the identity
+//! a control-plane service gets from sentry.
+//!
+//! **Invariant:** nothing that only one of the programs does.
+
+mod cluster;
+mod flags;
+mod identity;
+mod program;
+mod settings;
+mod side;
+
+pub use cluster::{ClusterError, client};
+pub use flags::{Flag, FlagError, Flags, parse_bool};
+pub use identity::{IdentityError, IdentitySettings, OwnIdentity, obtain_identity};
+pub use lifecycle::bind::BindError;
+pub use program::Program;
+pub use settings::{Listen, SettingError, bind, namespace, refuse_root};
+pub use side::{Side, SideError};
