@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 const FILES: &[&str] = &[
     "dapr/proto/common/v1/common.proto",
     "dapr/proto/internals/v1/service_invocation.proto",
+    "dapr/proto/operator/v1/operator.proto",
     "dapr/proto/sentry/v1/sentry.proto",
 ];
 

@@ -37,6 +37,21 @@ pub mod internals {
     }
 }
 
+/// What sidecars ask the operator for.
+pub mod operator {
+    /// Package `dapr.proto.operator.v1`.
+    #[allow(
+        missing_docs,
+        unreachable_pub,
+        clippy::all,
+        clippy::pedantic,
+        reason = "generated"
+    )]
+    pub mod v1 {
+        include!("gen/dapr.proto.operator.v1.rs");
+    }
+}
+
 /// The certificate authority protocol.
 pub mod sentry {
     /// Package `dapr.proto.sentry.v1`.
