@@ -3,5 +3,6 @@
 //! **Invariant:** no runtime, no clock of its own, no TLS; every decision is
 //! a function of its arguments.
 
+pub mod access;
 pub mod method;
 pub mod retry;
