@@ -20,9 +20,25 @@ pub(crate) enum ConfigError {
     Value(String),
 }
 
-/// What mTLS needs to start with.
+/// Where the process runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Standalone,
+    Kubernetes,
+}
+
+impl std::fmt::Display for Mode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Standalone => "standalone",
+            Self::Kubernetes => "kubernetes",
+        })
+    }
+}
+
+/// What an identity needs to start with.
 #[derive(Clone, Debug)]
-pub(crate) struct MtlsConfig {
+pub(crate) struct IdentityConfig {
     pub(crate) sentry_address: String,
     pub(crate) trust_domain: String,
     pub(crate) namespace: String,
@@ -74,11 +90,18 @@ pub(crate) struct ShutdownConfig {
 pub(crate) struct Config {
     pub(crate) app_id: String,
     pub(crate) namespace: String,
-    pub(crate) mode: String,
+    pub(crate) mode: Mode,
     pub(crate) app: AppConfig,
     pub(crate) listen: ListenConfig,
     pub(crate) shutdown: ShutdownConfig,
-    pub(crate) mtls: Option<MtlsConfig>,
+    /// In a cluster always: the operator wants to know who asks.
+    pub(crate) identity: Option<IdentityConfig>,
+    /// Peers speak TLS.
+    pub(crate) mtls: bool,
+    /// `host:port` of the operator, in a cluster.
+    pub(crate) operator_address: Option<String>,
+    /// Time after which resources are compared with the operator's anyway.
+    pub(crate) reconcile_interval: Duration,
     pub(crate) api_token: Option<HeaderValue>,
     pub(crate) files: Vec<String>,
     pub(crate) resource_directories: Vec<String>,
@@ -98,6 +121,9 @@ const DEFAULT_BODY: u64 = 4 * 1024 * 1024;
 /// Bytes of a head unless a flag says otherwise.
 const DEFAULT_HEAD: usize = 4 * 1024;
 const DEFAULT_GRACE: Duration = Duration::from_secs(5);
+/// Time between comparisons unless a flag says otherwise.
+const RECONCILE_INTERVAL: Duration = Duration::from_mins(1);
+const SKIP_UID_CHECK: &str = "DAPR_UNSAFE_SKIP_CONTAINER_UID_GID_CHECK";
 
 /// Settings of the log, which comes up before anything else.
 pub(crate) fn log_options(flags: &Parsed) -> Result<log::Options, log::LogError> {
@@ -125,8 +151,9 @@ impl Config {
         let retry_body = usize::try_from(quantity_flag(flags, "retry-body-size")?).unwrap_or(0);
         let namespace = env::var("NAMESPACE").unwrap_or_else(|_| "default".to_owned());
         let mode = mode(flags)?;
-        let app_id = app_id(flags)?;
-        let mtls = mtls(flags)?;
+        let app_id = app_id(flags, mode)?;
+        let mtls = flags.bool("enable-mtls");
+        let identity = identity(flags, mode)?;
         let app = app(flags)?;
         let listen = listen(flags, app.port)?;
         Ok(Self {
@@ -136,7 +163,10 @@ impl Config {
             app,
             listen,
             shutdown: shutdown(flags),
+            identity,
             mtls,
+            operator_address: operator_address(flags, mode)?,
+            reconcile_interval: reconcile_interval(flags),
             api_token: token("DAPR_API_TOKEN")?,
             files: flags.strings("config").to_vec(),
             resource_directories: resource_directories(flags),
@@ -170,21 +200,55 @@ fn value_error<T>(message: impl Into<String>) -> Result<T, ConfigError> {
     Err(ConfigError::Value(message.into()))
 }
 
-fn mode(flags: &Parsed) -> Result<String, ConfigError> {
+fn mode(flags: &Parsed) -> Result<Mode, ConfigError> {
     match flags.string("mode") {
-        "standalone" => Ok("standalone".to_owned()),
+        "standalone" => Ok(Mode::Standalone),
         "kubernetes" => {
-            value_error("mode kubernetes is not available in this version; use --mode standalone")
+            refuse_root()?;
+            Ok(Mode::Kubernetes)
         }
         other => value_error(format!("invalid mode: {other}")),
     }
 }
 
-fn app_id(flags: &Parsed) -> Result<String, ConfigError> {
+/// Containers of a cluster do not run as root.
+fn refuse_root() -> Result<(), ConfigError> {
+    let skipped = env::var(SKIP_UID_CHECK).is_ok_and(|value| value == "true");
+    if nix::unistd::geteuid().is_root() && !skipped {
+        return value_error(format!(
+            "current user UID(0) is root. Dapr must be run as a non-root user in Kubernetes environments. To override this check, set the environment variable '{SKIP_UID_CHECK}=true'"
+        ));
+    }
+    Ok(())
+}
+
+/// In a cluster the injector has checked it.
+fn app_id(flags: &Parsed, mode: Mode) -> Result<String, ConfigError> {
     match flags.string("app-id") {
         "" => value_error("parameter app-id cannot be empty"),
-        id if id.contains('.') => value_error("parameter app-id cannot contain dots"),
+        id if id.contains('.') && mode == Mode::Standalone => {
+            value_error("parameter app-id cannot contain dots")
+        }
         id => Ok(id.to_owned()),
+    }
+}
+
+fn operator_address(flags: &Parsed, mode: Mode) -> Result<Option<String>, ConfigError> {
+    match (mode, flags.string("control-plane-address")) {
+        (Mode::Standalone, _) => Ok(None),
+        (Mode::Kubernetes, "") => value_error(
+            "--control-plane-address is required in kubernetes mode: the address of the operator, as host:port",
+        ),
+        (Mode::Kubernetes, address) => Ok(Some(address.to_owned())),
+    }
+}
+
+fn reconcile_interval(flags: &Parsed) -> Duration {
+    let interval = flags.duration("hot-reload-reconcile-interval");
+    if interval.is_positive() {
+        interval.to_std()
+    } else {
+        RECONCILE_INTERVAL
     }
 }
 
@@ -394,8 +458,8 @@ fn shutdown(flags: &Parsed) -> ShutdownConfig {
     ShutdownConfig { grace, block }
 }
 
-fn mtls(flags: &Parsed) -> Result<Option<MtlsConfig>, ConfigError> {
-    if !flags.bool("enable-mtls") {
+fn identity(flags: &Parsed, mode: Mode) -> Result<Option<IdentityConfig>, ConfigError> {
+    if mode == Mode::Standalone && !flags.bool("enable-mtls") {
         return Ok(None);
     }
     let anchors = env::var("DAPR_TRUST_ANCHORS").unwrap_or_default();
@@ -406,7 +470,7 @@ fn mtls(flags: &Parsed) -> Result<Option<MtlsConfig>, ConfigError> {
     if trust_domain.is_empty() {
         return value_error("control plane trust domain is required");
     }
-    Ok(Some(MtlsConfig {
+    Ok(Some(IdentityConfig {
         sentry_address: flags.string("sentry-address").to_owned(),
         trust_domain: trust_domain.to_owned(),
         namespace: flags.string("control-plane-namespace").to_owned(),

@@ -1,14 +1,17 @@
-//! What the user configures in files: Configuration and resource directories.
+//! What the user configures: Configuration and policies, in files and resource
+//! directories or from the operator.
 //!
 //! The runtime loads them once at start (and again on reload) and hands the
 //! result to the modules that need a part of it. Nothing here decides what a
 //! setting means for a call.
 
+mod changes;
 mod decode;
 mod directory;
 mod expand;
 mod load;
 pub(crate) mod model;
+mod operator;
 
 #[cfg(test)]
 mod tests;
@@ -16,6 +19,7 @@ mod tests;
 pub(crate) use directory::{DirectoryError, scan};
 pub(crate) use load::ConfigurationError;
 pub(crate) use model::{Configuration, NameResolution};
+pub(crate) use operator::{Operator, OperatorError, Snapshot};
 
 /// The reason of a failed file operation in the words Go programs use, so
 /// that whole messages equal upstream's.

@@ -2,6 +2,7 @@
 
 mod identity;
 mod listeners;
+mod operator;
 mod servers;
 mod stop;
 mod unavailable;
@@ -16,7 +17,7 @@ use tracing::{info, warn};
 use crate::{
     COMMIT, VERSION,
     channel::{self, App, Channel},
-    config::Config,
+    config::{Config, Mode},
     host,
     http::{Api, ApiLog, AppConnection, HealthProperties, Metadata},
     invoke::{Invoker, Limits},
@@ -28,6 +29,7 @@ use crate::{
 };
 use identity::IdentityError;
 use listeners::Listeners;
+use security::Identity;
 use servers::{Drains, Servers};
 
 const SCOPE: &str = "dapr.runtime";
@@ -50,6 +52,12 @@ pub(crate) enum RuntimeError {
     /// The first certificate.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// In a cluster nothing works without one.
+    #[error("an identity is required in kubernetes mode")]
+    NoIdentity,
+    /// The operator.
+    #[error(transparent)]
+    Operator(#[from] resources::OperatorError),
     /// A port.
     #[error(transparent)]
     Listen(#[from] listeners::ListenError),
@@ -77,16 +85,19 @@ async fn serve(config: Config) -> Result<ExitCode, RuntimeError> {
     info!(target: SCOPE, "Starting Dapr Runtime -- version {VERSION} -- commit {COMMIT}");
     info!(target: SCOPE, "{} mode configured", config.mode);
     info!(target: SCOPE, "app id: {}", config.app_id);
-    let configuration = load_configuration(&config)?;
     let health = Health::default();
     let security_ready = health.target("security-provider");
-    let identity = tokio::select! {
+    let Loaded {
+        configuration,
+        identity,
+        followed,
+    } = tokio::select! {
         biased;
         signal = signals.next() => {
             info!(target: SCOPE, "Received signal '{signal}'; beginning shutdown");
             return Ok(ExitCode::SUCCESS);
         }
-        identity = identity::obtain(&config) => identity?,
+        loaded = Loaded::new(&config) => loaded?,
     };
     security_ready.ready();
 
@@ -99,7 +110,7 @@ async fn serve(config: Config) -> Result<ExitCode, RuntimeError> {
         health,
         stop_sender,
         &listeners,
-        identity.as_ref(),
+        identity.as_ref().filter(|_| config.mtls),
     )
     .await?;
     let drains = Drains::default();
@@ -107,12 +118,17 @@ async fn serve(config: Config) -> Result<ExitCode, RuntimeError> {
     let servers = Servers {
         api: Arc::clone(&parts.api),
         invokers: (0..workers.count()).map(|_| parts.invoker()).collect(),
-        identity,
+        identity: identity.filter(|_| config.mtls),
         me: Arc::clone(&parts.me),
         limits: parts.limits,
         workers,
     };
     let ready = servers.start(listeners, &drains, &config)?;
+    if let Some(followed) = followed
+        && configuration.feature("HotReload")
+    {
+        followed.start(&config);
+    }
     ready.outbound.ready();
     let app_ready = async {
         match &parts.app {
@@ -157,6 +173,36 @@ async fn serve(config: Config) -> Result<ExitCode, RuntimeError> {
     Ok(code)
 }
 
+/// What has to be known before anything listens.
+struct Loaded {
+    configuration: Configuration,
+    identity: Option<Identity>,
+    followed: Option<operator::Followed>,
+}
+
+impl Loaded {
+    async fn new(config: &Config) -> Result<Self, RuntimeError> {
+        let Some(address) = &config.operator_address else {
+            // Files first: a mistake in them needs no certificate to be told.
+            let configuration = load_configuration(config)?;
+            return Ok(Self {
+                configuration,
+                identity: identity::obtain(config).await?,
+                followed: None,
+            });
+        };
+        let identity = identity::obtain(config).await?;
+        let known = identity.as_ref().ok_or(RuntimeError::NoIdentity)?;
+        let (configuration, followed) = operator::load(config, address, known).await?;
+        announce(config, &configuration)?;
+        Ok(Self {
+            configuration,
+            identity,
+            followed: Some(followed),
+        })
+    }
+}
+
 fn load_configuration(config: &Config) -> Result<Configuration, RuntimeError> {
     let configuration = if config.files.is_empty() {
         info!(target: SCOPE, "loading default configuration");
@@ -168,12 +214,19 @@ fn load_configuration(config: &Config) -> Result<Configuration, RuntimeError> {
         &config.resource_directories,
         configuration.feature("HotReload"),
     )?;
-    unavailable::check(config, &configuration)?;
+    announce(config, &configuration)?;
+    Ok(configuration)
+}
+
+/// Says what the configuration switches on, and refuses what would leave
+/// calls unprotected.
+fn announce(config: &Config, configuration: &Configuration) -> Result<(), RuntimeError> {
+    unavailable::check(config, configuration)?;
     let features = configuration.enabled_features();
     if !features.is_empty() {
         info!(target: SCOPE, "Enabled features: {}", features.join(" "));
     }
-    Ok(configuration)
+    Ok(())
 }
 
 async fn load_app_configuration(config: &Config, app: &Arc<App>) {
@@ -206,7 +259,7 @@ impl Parts {
         health: Health,
         stop: mpsc::Sender<crate::http::Stop>,
         listeners: &Listeners,
-        identity: Option<&security::Identity>,
+        identity: Option<&Identity>,
     ) -> Result<Self, RuntimeError> {
         let me = Arc::new(Me {
             app_id: config.app_id.clone(),
@@ -221,7 +274,7 @@ impl Parts {
             http_port: config.listen.http_port,
             grpc_port: config.listen.grpc_port,
             run_registry: config.run_registry.clone(),
-            kubernetes: false,
+            kubernetes: config.mode == Mode::Kubernetes,
         };
         let (names, registration) = resolve::build(configuration, &announced).await;
         let limits = Limits {

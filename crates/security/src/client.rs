@@ -2,8 +2,6 @@
 //! pings, no client certificate: the server is pinned by its SPIFFE id, the
 //! caller proves itself with a token. Mirrors Dapr 1.18 pkg/security/sentry.go.
 
-mod connection;
-
 use std::time::Duration;
 
 use api::sentry::v1::ca_client::CaClient;
@@ -12,13 +10,14 @@ use arc_swap::ArcSwap;
 use tokio::time::{sleep, timeout};
 use tonic::Code;
 
-use self::connection::{Connector, Session};
 use crate::SCOPE;
 use crate::anchors::TrustAnchors;
+use crate::channel::{Connector, Session};
 use crate::key::{KeyError, KeyKind, WorkloadKey};
 use crate::pem;
 use crate::spiffe::{SpiffeId, SpiffeIdError, TrustDomain};
 use crate::svid::{Svid, SvidError};
+use crate::tls::client_without_identity;
 use crate::token::{TokenError, TokenSource};
 
 /// Tries of one request once a connection stands.
@@ -155,11 +154,13 @@ impl SentryClient {
         &self,
         message: SignCertificateRequest,
     ) -> Result<SignCertificateResponse, RequestSvidError> {
-        let connector = Connector::new(&self.address, &self.current.load(), &self.server);
+        let anchors = TrustAnchors::clone(&self.current.load());
+        let tls = client_without_identity(anchors, self.server.clone());
+        let connector = Connector::new("sentry", &self.address, tls);
         let mut attempt = 0;
         loop {
             let session = connector.connect().await;
-            match call(session, &self.address, message.clone(), attempt).await {
+            match call(session, &connector, message.clone(), attempt).await {
                 Ok(answer) => return Ok(answer),
                 Err(status) => {
                     attempt += 1;
@@ -207,7 +208,7 @@ impl SentryClient {
 
 async fn call(
     session: Session,
-    address: &str,
+    connector: &Connector,
     message: SignCertificateRequest,
     attempt: u32,
 ) -> Result<SignCertificateResponse, tonic::Status> {
@@ -215,11 +216,8 @@ async fn call(
         channel,
         connection,
     } = session;
-    let origin = http::Uri::builder()
-        .scheme("https")
-        .authority(address)
-        .path_and_query("/")
-        .build()
+    let origin = connector
+        .origin()
         .map_err(|error| tonic::Status::invalid_argument(error.to_string()))?;
     let mut client = CaClient::with_origin(channel, origin);
     let mut request = tonic::Request::new(message);

@@ -1,9 +1,11 @@
-//! Who we are: SPIFFE ids, SVIDs, trust anchors, TLS configurations, and the
-//! client that asks the certificate authority for an identity.
+//! Who we are: SPIFFE ids, SVIDs, trust anchors, TLS configurations, connections
+//! to control-plane services, and the client that asks the certificate authority
+//! for an identity.
 //!
 //! **Invariant:** no HTTP routes, no Kubernetes objects, no issuer keys.
 
 mod anchors;
+pub mod channel;
 pub mod client;
 mod identity;
 mod key;

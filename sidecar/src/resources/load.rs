@@ -45,12 +45,33 @@ impl Configuration {
             let text = read(path)?;
             configuration.apply(path, &expand::expand(&text, &env))?;
         }
-        configuration
-            .secrets
-            .as_ref()
-            .map_or(Ok(()), Secrets::check)?;
-        configuration.finish();
-        Ok(configuration)
+        configuration.complete()
+    }
+
+    /// The object the operator holds, on top of the defaults.
+    ///
+    /// # Errors
+    /// It is no Configuration, or one that cannot be used.
+    pub(crate) fn from_operator(
+        name: &str,
+        object: &serde_json::Value,
+    ) -> Result<Self, ConfigurationError> {
+        let mut configuration = Self::unfinished();
+        object
+            .deserialize_option(Object(&mut Document {
+                spec: &mut configuration,
+            }))
+            .map_err(|error| ConfigurationError::Decode {
+                path: name.to_owned(),
+                reason: error.to_string(),
+            })?;
+        configuration.complete()
+    }
+
+    fn complete(mut self) -> Result<Self, ConfigurationError> {
+        self.secrets.as_ref().map_or(Ok(()), Secrets::check)?;
+        self.finish();
+        Ok(self)
     }
 
     /// Decodes the first document of `text` on top of what is there.

@@ -165,8 +165,8 @@ pub(crate) struct Otel {
     pub(crate) endpoint_address: String,
     /// TLS; unset means yes.
     pub(crate) is_secure: Option<bool>,
-    /// `name=value` each.
-    pub(crate) headers: Vec<String>,
+    /// Objects with `name` and `value`, or text of the form `name=value`.
+    pub(crate) headers: Vec<serde_json::Value>,
     /// A Go duration; empty for the exporter's default.
     pub(crate) timeout: String,
 }

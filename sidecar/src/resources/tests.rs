@@ -103,7 +103,7 @@ this: is [not read
         tracing.zipkin_address(),
         "http://localhost:9411/api/v2/spans"
     );
-    assert_eq!(tracing.otel.unwrap().headers, ["a=b"]);
+    assert_eq!(tracing.otel.unwrap().headers, [serde_json::json!("a=b")]);
     let metric = configuration.metric.clone().unwrap();
     assert_eq!(metric.enabled, Some(false));
     assert_eq!(metric.latency_distribution_buckets, [5, 50]);

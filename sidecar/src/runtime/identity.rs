@@ -6,7 +6,7 @@ use security::{
 };
 use tracing::info;
 
-use crate::config::Config;
+use crate::config::{self, Config};
 
 /// Why there is no identity.
 #[derive(Debug, thiserror::Error)]
@@ -26,37 +26,40 @@ pub(crate) enum IdentityError {
 }
 
 /// Gets an identity, waiting for sentry as long as it takes, and keeps it
-/// fresh from then on. `None` without mTLS.
+/// fresh from then on. `None` without mTLS on a machine of one's own.
 pub(super) async fn obtain(config: &Config) -> Result<Option<Identity>, IdentityError> {
-    let Some(mtls) = &config.mtls else {
+    let Some(settings) = &config.identity else {
         return Ok(None);
     };
-    let trust_domain: TrustDomain = mtls
+    let trust_domain: TrustDomain = settings
         .trust_domain
         .parse()
         .map_err(IdentityError::TrustDomain)?;
     let client = SentryClient::new(SentrySettings {
-        address: mtls.sentry_address.clone(),
+        address: settings.sentry_address.clone(),
         trust_domain,
-        namespace: mtls.namespace.clone(),
-        anchors: TrustAnchors::from_pem(mtls.anchors.as_bytes())?,
+        namespace: settings.namespace.clone(),
+        anchors: TrustAnchors::from_pem(settings.anchors.as_bytes())?,
     })
     .map_err(IdentityError::Namespace)?;
     let request = SvidRequest {
-        app_id: mtls
+        app_id: settings
             .local_identity
             .clone()
             .unwrap_or_else(|| config.app_id.clone()),
         namespace: config.namespace.clone(),
         trust_domain: None,
         token: TokenSource {
-            mode: Mode::Standalone,
-            file: mtls.token_file.clone(),
+            mode: match config.mode {
+                config::Mode::Standalone => Mode::Standalone,
+                config::Mode::Kubernetes => Mode::Kubernetes,
+            },
+            file: settings.token_file.clone(),
         },
-        jwt_audiences: mtls.jwt_audiences.clone(),
+        jwt_audiences: settings.jwt_audiences.clone(),
         key: KeyKind::Ed25519,
     };
-    info!(target: "dapr.runtime.security", sentry = mtls.sentry_address, "requesting an identity");
+    info!(target: "dapr.runtime.security", sentry = settings.sentry_address, "requesting an identity");
     let identity = Identity::new(client.request(&request).await?);
     info!(target: "dapr.runtime.security", id = %identity.spiffe_id(), "identity obtained");
     let renewed = identity.clone();

@@ -1,6 +1,8 @@
-//! Reaching sentry: TCP, TLS with the pinned id, HTTP/2. Tried again for ever;
-//! a sidecar cannot do anything useful without an identity.
+//! Reaching a control-plane service: TCP, TLS with its pinned id, HTTP/2.
+//! Tried again for as long as it takes; whoever waits knows whether it can do
+//! anything useful meanwhile.
 
+use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -16,9 +18,7 @@ use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
 use crate::SCOPE;
-use crate::anchors::TrustAnchors;
-use crate::spiffe::SpiffeId;
-use crate::tls::{AlpnMissing, client_without_identity, peer_name, require_h2};
+use crate::tls::{AlpnMissing, peer_name, require_h2};
 use crate::verify::handshake_error_text;
 
 /// One try to connect, all layers together.
@@ -30,20 +30,27 @@ const BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// The first failure is logged at once, more of them this often.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
-pub(super) struct Connector<'a> {
-    address: &'a str,
+/// Makes connections to one service.
+#[derive(Clone)]
+pub struct Connector {
+    /// For the log.
+    service: &'static str,
+    address: String,
     tls: TlsConnector,
     name: ServerName<'static>,
 }
 
-/// A connection ready for one call; `connection` must be polled beside it.
-pub(super) struct Session {
-    pub(super) channel: Channel,
-    pub(super) connection: Pin<Box<dyn Future<Output = ()> + Send>>,
+/// A connection ready for calls; `connection` must be polled beside them.
+pub struct Session {
+    /// For generated clients.
+    pub channel: Channel,
+    /// Ends when the connection does.
+    pub connection: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 /// The HTTP/2 sender as the service that generated clients expect.
-pub(super) struct Channel(http2::SendRequest<tonic::body::Body>);
+#[derive(Clone)]
+pub struct Channel(http2::SendRequest<tonic::body::Body>);
 
 #[derive(Debug, thiserror::Error)]
 enum ConnectError {
@@ -61,19 +68,32 @@ enum ConnectError {
 
 // === impl Connector ===
 
-impl<'a> Connector<'a> {
-    pub(super) fn new(address: &'a str, anchors: &TrustAnchors, server: &SpiffeId) -> Self {
-        let config: Arc<ClientConfig> = client_without_identity(anchors.clone(), server.clone());
+impl Connector {
+    /// `service` names the other side in log lines; `tls` pins its id.
+    pub fn new(service: &'static str, address: &str, tls: Arc<ClientConfig>) -> Self {
         let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
         Self {
-            address,
-            tls: config.into(),
+            service,
+            address: address.to_owned(),
+            tls: tls.into(),
             name: ServerName::try_from(host.to_owned()).unwrap_or_else(|_| peer_name()),
         }
     }
 
+    /// What generated clients need beside a channel.
+    ///
+    /// # Errors
+    /// The address is no authority of a URL.
+    pub fn origin(&self) -> Result<http::Uri, http::Error> {
+        http::Uri::builder()
+            .scheme("https")
+            .authority(self.address.as_str())
+            .path_and_query("/")
+            .build()
+    }
+
     /// Returns when a connection stands, however long it takes.
-    pub(super) async fn connect(&self) -> Session {
+    pub async fn connect(&self) -> Session {
         let mut backoff = BACKOFF_MIN;
         let mut logged: Option<Instant> = None;
         loop {
@@ -83,8 +103,10 @@ impl<'a> Connector<'a> {
                 Err(_) => ConnectError::Timeout,
             };
             if logged.is_none_or(|at| at.elapsed() >= LOG_INTERVAL) {
-                let address = self.address;
-                tracing::warn!(target: SCOPE, "cannot connect to sentry at {address}, trying again: {error}");
+                let Self {
+                    service, address, ..
+                } = self;
+                tracing::warn!(target: SCOPE, "cannot connect to {service} at {address}, trying again: {error}");
                 logged = Some(Instant::now());
             }
             sleep(backoff.mul_f64(0.75 + 0.5 * fastrand::f64())).await;
@@ -93,7 +115,7 @@ impl<'a> Connector<'a> {
     }
 
     async fn try_connect(&self) -> Result<Session, ConnectError> {
-        let tcp = TcpStream::connect(self.address)
+        let tcp = TcpStream::connect(&self.address)
             .await
             .map_err(ConnectError::Tcp)?;
         tcp.set_nodelay(true).map_err(ConnectError::Tcp)?;
@@ -113,7 +135,28 @@ impl<'a> Connector<'a> {
     }
 }
 
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connector")
+            .field("service", &self.service)
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Session")
+    }
+}
+
 // === impl Channel ===
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Channel")
+    }
+}
 
 impl Service<http::Request<tonic::body::Body>> for Channel {
     type Response = http::Response<hyper::body::Incoming>;
