@@ -1,0 +1,105 @@
+//! How to reach the app, and what it is asked for.
+
+use std::time::Duration;
+
+use api::flags::Parsed;
+use http::HeaderValue;
+
+use super::{ConfigError, listen::port, token, value_error};
+use crate::channel::HealthCheck;
+
+/// Where the app is.
+#[derive(Clone, Debug)]
+pub(crate) struct AppConfig {
+    pub(crate) port: Option<u16>,
+    pub(crate) host: String,
+    pub(crate) protocol: String,
+    pub(crate) max_concurrency: Option<usize>,
+    pub(crate) token: Option<HeaderValue>,
+    pub(crate) load_configuration: bool,
+    pub(crate) health_check: Option<HealthCheck>,
+}
+
+pub(super) fn app(flags: &Parsed) -> Result<AppConfig, ConfigError> {
+    let port = match flags.string("app-port") {
+        "" => None,
+        text => Some(port(text, "app-port")?).filter(|port| *port != 0),
+    };
+    let typed = flags.string("app-protocol");
+    let mut protocol = typed.to_lowercase();
+    if protocol.is_empty() {
+        "http".clone_into(&mut protocol);
+    }
+    if !["http", "https", "h2c", "grpc", "grpcs"].contains(&protocol.as_str()) {
+        return value_error(format!("invalid value for 'app-protocol': {typed}"));
+    }
+    if flags.bool("app-ssl") && (protocol == "http" || protocol == "grpc") {
+        protocol.push('s');
+    }
+    if port.is_some() && protocol != "http" {
+        return value_error(format!(
+            "app-protocol {protocol} is not available in this version; this sidecar calls apps over http"
+        ));
+    }
+    let health_check = health_check(flags)?;
+    let load_configuration = init_endpoints(flags)?;
+    let host = flags.string("app-channel-address");
+    Ok(AppConfig {
+        port,
+        host: if host.is_empty() { "127.0.0.1" } else { host }.to_owned(),
+        protocol,
+        max_concurrency: usize::try_from(flags.int("app-max-concurrency"))
+            .ok()
+            .filter(|limit| *limit > 0),
+        token: token("APP_API_TOKEN")?,
+        load_configuration,
+        health_check,
+    })
+}
+
+/// Values are checked even when the check is off.
+fn health_check(flags: &Parsed) -> Result<Option<HealthCheck>, ConfigError> {
+    let or = |name: &str, default: u64| {
+        u64::try_from(flags.int(name))
+            .ok()
+            .filter(|value| *value > 0)
+            .unwrap_or(default)
+    };
+    let interval = Duration::from_secs(or("app-health-probe-interval", 5));
+    let timeout = Duration::from_millis(or("app-health-probe-timeout", 500));
+    if timeout > interval {
+        return value_error(
+            "value for 'health-probe-timeout' must be smaller than 'health-probe-interval'",
+        );
+    }
+    let threshold = i32::try_from(flags.int("app-health-threshold"))
+        .ok()
+        .and_then(|value| u32::try_from(value).ok())
+        .filter(|value| *value > 0)
+        .unwrap_or(3);
+    let path = flags
+        .string("app-health-check-path")
+        .trim_start_matches('/');
+    Ok(flags.bool("enable-app-health-check").then(|| HealthCheck {
+        path: format!("/{path}"),
+        interval,
+        timeout,
+        threshold,
+    }))
+}
+
+fn init_endpoints(flags: &Parsed) -> Result<bool, ConfigError> {
+    let mut load = true;
+    for entry in flags.strings("disable-init-endpoints") {
+        match entry.trim().to_lowercase().as_str() {
+            "" | "subscribe" => {}
+            "config" => load = false,
+            _ => {
+                return value_error(format!(
+                    "invalid value for 'disable-init-endpoints': {entry}"
+                ));
+            }
+        }
+    }
+    Ok(load)
+}
