@@ -5,4 +5,5 @@
 
 pub mod access;
 pub mod method;
+pub mod resiliency;
 pub mod retry;

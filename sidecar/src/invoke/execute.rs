@@ -1,6 +1,6 @@
 //! Trying a call until it is answered or may not be tried again.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use api::{
     envelope::{PIECE, RequestParts},
@@ -8,7 +8,7 @@ use api::{
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use policy::retry::{BuiltIn, Next, Reached};
+use policy::retry::{BuiltIn, Moment, Next, Reached};
 use tracing::debug;
 
 use super::{InvokeError, Target, replay::Replay};
@@ -149,6 +149,7 @@ impl Invoker {
     ) -> Result<Answer, InvokeError> {
         let mut policy = BuiltIn::default();
         let mut tried: Vec<std::net::SocketAddr> = Vec::new();
+        let began = Instant::now();
         loop {
             let peers = self.peers(app_id, namespace).await?;
             let peer = pick(&peers, &tried).ok_or(InvokeError::NoReplica)?;
@@ -172,7 +173,12 @@ impl Invoker {
                 .filter(|peer| !tried.contains(&peer.address()))
                 .count();
             let unseen = matches!(failed.reached, Reached::Nothing | Reached::Sidecar);
-            match policy.after(failed.reached, outgoing.is_replayable(unseen), untried) {
+            match policy.after(
+                failed.reached,
+                outgoing.is_replayable(unseen),
+                untried,
+                || moment(began),
+            ) {
                 Next::Again => {
                     debug!(target: "dapr.runtime.direct_messaging", app_id, error = %failed.status, "trying another replica");
                 }
@@ -281,6 +287,14 @@ impl Outgoing {
             Self::Whole { repeatable, .. } => *repeatable || unseen,
             Self::Arriving(replay) => replay.is_possible(unseen),
         }
+    }
+}
+
+/// What a pause after a failure may depend on.
+fn moment(began: Instant) -> Moment {
+    Moment {
+        elapsed: began.elapsed(),
+        random: fastrand::f64(),
     }
 }
 
