@@ -19,6 +19,7 @@ pub mod client;
 pub mod fake_peer;
 pub mod http1;
 pub mod mesh;
+pub mod oci;
 pub mod pattern;
 pub mod peer;
 pub mod ports;
