@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** no call made here leaves this pod; `invoke` is not used.
 
+mod access;
 mod call;
 mod chunks;
 mod reply;
@@ -13,7 +14,7 @@ use http::{Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use security::AppIdentity;
 
-use crate::channel::Channel;
+use crate::{channel::Channel, policies::Live};
 use reply::ReplyBody;
 
 /// The internal server of one connection.
@@ -27,6 +28,8 @@ pub(crate) struct Internal {
     pub(crate) peer: Caller,
     /// Bytes one received message may have.
     pub(crate) message_limit: usize,
+    /// Whom the app answers.
+    pub(crate) policies: Arc<Live>,
 }
 
 /// Who is at the other end of a connection.
@@ -36,8 +39,8 @@ pub(crate) enum Caller {
     Unproven,
     /// An app, by its certificate.
     App(Arc<AppIdentity>),
-    /// A certificate of ours that names no app.
-    NoApp,
+    /// A certificate of ours that names no app, and how it says so.
+    NoApp(security::MalformedIdentity),
 }
 
 const SERVICE: &str = "/dapr.proto.internals.v1.ServiceInvocation/";

@@ -1,9 +1,12 @@
 //! One invocation from a front to an answer: who is meant, how it is tried,
 //! and what is said when it fails.
 
+mod attempts;
 mod error;
 mod execute;
+mod outgoing;
 mod replay;
+mod resilient;
 mod target;
 
 pub(crate) use error::InvokeError;

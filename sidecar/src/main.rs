@@ -10,6 +10,7 @@ mod invoke;
 mod me;
 mod message;
 mod metrics;
+mod policies;
 mod resolve;
 mod resources;
 mod runtime;

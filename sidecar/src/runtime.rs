@@ -23,6 +23,7 @@ use crate::{
     invoke::{Invoker, Limits},
     me::Me,
     message::headers::Forwarder,
+    policies::Live,
     resolve::{self, Names},
     resources::{self, Configuration},
     transport::{Connector, Transport},
@@ -46,6 +47,9 @@ pub(crate) enum RuntimeError {
     /// Resource directories.
     #[error(transparent)]
     Resources(#[from] resources::DirectoryError),
+    /// The access control list.
+    #[error(transparent)]
+    AccessControl(#[from] policy::access::InvalidSpec),
     /// A setting that cannot be left out.
     #[error(transparent)]
     Unprotected(#[from] unavailable::Unprotected),
@@ -91,6 +95,7 @@ async fn serve(config: Config) -> Result<ExitCode, RuntimeError> {
         configuration,
         identity,
         followed,
+        policies,
     } = tokio::select! {
         biased;
         signal = signals.next() => {
@@ -111,6 +116,7 @@ async fn serve(config: Config) -> Result<ExitCode, RuntimeError> {
         stop_sender,
         &listeners,
         identity.as_ref().filter(|_| config.mtls),
+        Arc::clone(&policies),
     )
     .await?;
     let drains = Drains::default();
@@ -121,13 +127,14 @@ async fn serve(config: Config) -> Result<ExitCode, RuntimeError> {
         identity: identity.filter(|_| config.mtls),
         me: Arc::clone(&parts.me),
         limits: parts.limits,
+        policies: Arc::clone(&policies),
         workers,
     };
     let ready = servers.start(listeners, &drains, &config)?;
     if let Some(followed) = followed
         && configuration.feature("HotReload")
     {
-        followed.start(&config);
+        followed.start(&config, policies);
     }
     ready.outbound.ready();
     let app_ready = async {
@@ -178,55 +185,65 @@ struct Loaded {
     configuration: Configuration,
     identity: Option<Identity>,
     followed: Option<operator::Followed>,
+    policies: Arc<Live>,
 }
 
 impl Loaded {
     async fn new(config: &Config) -> Result<Self, RuntimeError> {
         let Some(address) = &config.operator_address else {
             // Files first: a mistake in them needs no certificate to be told.
-            let configuration = load_configuration(config)?;
+            let (configuration, policies) = load_configuration(config)?;
             return Ok(Self {
                 configuration,
                 identity: identity::obtain(config).await?,
                 followed: None,
+                policies,
             });
         };
         let identity = identity::obtain(config).await?;
         let known = identity.as_ref().ok_or(RuntimeError::NoIdentity)?;
         let (configuration, followed) = operator::load(config, address, known).await?;
-        announce(config, &configuration)?;
+        let policies = announce(config, &configuration, &followed.snapshot.resiliencies)?;
         Ok(Self {
             configuration,
             identity,
             followed: Some(followed),
+            policies,
         })
     }
 }
 
-fn load_configuration(config: &Config) -> Result<Configuration, RuntimeError> {
+fn load_configuration(config: &Config) -> Result<(Configuration, Arc<Live>), RuntimeError> {
     let configuration = if config.files.is_empty() {
         info!(target: SCOPE, "loading default configuration");
         Configuration::default()
     } else {
         Configuration::load(&config.files, |name| std::env::var(name).ok())?
     };
-    resources::scan(
+    let resiliencies = resources::scan(
         &config.resource_directories,
         configuration.feature("HotReload"),
+        &std::env::var("NAMESPACE").unwrap_or_default(),
     )?;
-    announce(config, &configuration)?;
-    Ok(configuration)
+    let policies = announce(config, &configuration, &resiliencies)?;
+    Ok((configuration, policies))
 }
 
 /// Says what the configuration switches on, and refuses what would leave
-/// calls unprotected.
-fn announce(config: &Config, configuration: &Configuration) -> Result<(), RuntimeError> {
+/// calls unprotected. Gives the policies to start with.
+fn announce(
+    config: &Config,
+    configuration: &Configuration,
+    resiliencies: &[serde_json::Value],
+) -> Result<Arc<Live>, RuntimeError> {
     unavailable::check(config, configuration)?;
     let features = configuration.enabled_features();
     if !features.is_empty() {
         info!(target: SCOPE, "Enabled features: {}", features.join(" "));
     }
-    Ok(())
+    let access = configuration.access_control.as_ref();
+    let policies = Live::new(&config.app_id, &config.app.protocol, access, resiliencies)?;
+    Ok(Arc::new(policies))
 }
 
 async fn load_app_configuration(config: &Config, app: &Arc<App>) {
@@ -250,6 +267,7 @@ struct Parts {
     connector: Arc<Connector>,
     forwarder: Arc<Forwarder>,
     limits: Limits,
+    policies: Arc<Live>,
 }
 
 impl Parts {
@@ -260,6 +278,7 @@ impl Parts {
         stop: mpsc::Sender<crate::http::Stop>,
         listeners: &Listeners,
         identity: Option<&Identity>,
+        policies: Arc<Live>,
     ) -> Result<Self, RuntimeError> {
         let me = Arc::new(Me {
             app_id: config.app_id.clone(),
@@ -325,6 +344,7 @@ impl Parts {
             connector: Arc::new(Connector::new(identity.cloned())),
             forwarder: Arc::new(Forwarder::new(&address, &host::name())),
             limits,
+            policies,
         })
     }
 
@@ -341,6 +361,7 @@ impl Parts {
             channel.clone(),
             Arc::clone(&self.forwarder),
             self.limits,
+            Arc::clone(&self.policies),
         );
         (Arc::new(invoker), channel)
     }

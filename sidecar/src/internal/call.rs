@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Request, Response, header};
 use hyper::body::Incoming;
 
 use super::{
-    Caller, Internal,
+    Caller, Internal, access,
     chunks::{Chunks, Messages},
     reply::{self, ReplyBody},
 };
@@ -184,15 +184,6 @@ async fn call_app(
     let method = policy::method::clean(raw);
     policy::method::validate(&method)
         .map_err(|error| Refusal::new(Code::InvalidArgument, error.to_string()))?;
-    if head.version != 1 {
-        return Err(Refusal::new(
-            Code::Internal,
-            format!(
-                "error invoking app channel: rpc error: code = Unimplemented desc = Unsupported spec version: {}",
-                head.version
-            ),
-        ));
-    }
     let named = head.headers.get(DESTINATION_APP_ID);
     if let Some(named) = named.filter(|named| named.as_bytes() != server.me.app_id.as_bytes()) {
         // A stale address: the caller may find the right one.
@@ -206,6 +197,16 @@ async fn call_app(
             ),
             app_not_reached: true,
         });
+    }
+    access::authorize(server, &head, &method)?;
+    if head.version != 1 {
+        return Err(Refusal::new(
+            Code::Internal,
+            format!(
+                "error invoking app channel: rpc error: code = Unimplemented desc = Unsupported spec version: {}",
+                head.version
+            ),
+        ));
     }
     if !head.has_extension {
         return Err(Refusal::new(
@@ -246,7 +247,7 @@ async fn call_app(
 fn identify(server: &Internal, headers: &mut HeaderMap) {
     match &server.peer {
         Caller::Unproven => {}
-        Caller::NoApp => {
+        Caller::NoApp(_) => {
             headers.remove(CALLER_APP_ID);
             headers.remove(CALLER_NAMESPACE);
         }

@@ -49,6 +49,9 @@ pub(crate) enum InvokeError {
         /// Last failure.
         status: Status,
     },
+    /// The time of an attempt is over.
+    #[error("context deadline exceeded")]
+    Timeout,
     /// An answer or a body that is not what it should be.
     #[error("{0}")]
     Broken(String),

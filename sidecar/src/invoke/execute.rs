@@ -1,27 +1,29 @@
-//! Trying a call until it is answered or may not be tried again.
+//! One invocation: who is meant, under which policies, and the answer in HTTP
+//! terms.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
-use api::{
-    envelope::{PIECE, RequestParts},
-    headers,
-};
+use api::headers;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use policy::retry::{BuiltIn, Moment, Next, Reached};
-use tracing::debug;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use policy::{resiliency::Resiliency, retry::BuiltIn};
 
-use super::{InvokeError, Target, replay::Replay};
+use super::{
+    InvokeError, Target,
+    attempts::Route,
+    outgoing::{Outgoing, Trace},
+};
 use crate::{
     channel::Channel,
     me::Me,
     message::{
-        Body, Request, Response,
+        Request, Response,
         body::{self, Peeked},
         headers::{Forwarder, Stamp, from_client, to_client},
     },
+    policies::Live,
     resolve::Names,
-    transport::{self, Answer, Call, CallFailed, Peer, Transport},
+    transport::{Answer, Transport},
 };
 
 /// Bounds of what an invocation keeps or accepts.
@@ -37,21 +39,26 @@ pub(crate) struct Limits {
 #[derive(Debug)]
 pub(crate) struct Invoker {
     me: Arc<Me>,
-    names: Names,
-    transport: Transport,
+    pub(super) names: Names,
+    pub(super) transport: Transport,
     channel: Option<Arc<Channel>>,
     forwarder: Arc<Forwarder>,
-    limits: Limits,
+    pub(super) limits: Limits,
+    policies: Arc<Live>,
     /// Own app id and namespace, as every call carries them.
     caller: HeaderValue,
     caller_namespace: HeaderValue,
 }
 
-/// Trace context of a call, in the two forms peers read.
-type Trace = [(HeaderName, HeaderValue); 2];
+/// An answer, and the status it is judged by.
+pub(super) struct Answered {
+    pub(super) response: Response,
+    /// `None` where a gRPC app answered.
+    pub(super) status: Option<u16>,
+}
 
 impl Invoker {
-    /// The parts are those of one worker, except `me` and `names`.
+    /// The parts are those of one worker, except `me`, `names` and `policies`.
     pub(crate) fn new(
         me: Arc<Me>,
         names: Names,
@@ -59,6 +66,7 @@ impl Invoker {
         channel: Option<Arc<Channel>>,
         forwarder: Arc<Forwarder>,
         limits: Limits,
+        policies: Arc<Live>,
     ) -> Self {
         Self {
             caller: identity_value(&me.app_id),
@@ -69,6 +77,7 @@ impl Invoker {
             channel,
             forwarder,
             limits,
+            policies,
         }
     }
 
@@ -80,17 +89,56 @@ impl Invoker {
         mut request: Request,
         trace: Trace,
     ) -> Result<Response, InvokeError> {
-        policy::method::validate(&request.method)?;
+        let resiliency = self.policies.resiliency();
+        let rules = resiliency
+            .as_deref()
+            .and_then(|resiliency| Some((resiliency, &**resiliency.rules(text)?)));
+        let valid = policy::method::validate(&request.method);
+        if rules.is_none() {
+            valid.clone()?;
+        }
         from_client(&mut request.headers);
-        match Target::parse(text, &self.me)? {
-            Target::Local => self.local(request).await,
-            Target::App { app_id, namespace } => {
-                self.remote(text, &app_id, &namespace, request, trace).await
+        let target = Target::parse(text, &self.me)?;
+        match (rules, &target) {
+            (Some(rules), _) => {
+                let outgoing = self.outgoing(&target, request, trace).await?;
+                // Large, and absent from the calls of most sidecars.
+                Box::pin(self.resilient(rules, text, &target, outgoing, valid)).await
+            }
+            (None, Target::Local) => self.local(request).await,
+            (None, Target::App { app_id, namespace }) => {
+                let outgoing = self.outgoing(&target, request, trace).await?;
+                let route = Route {
+                    text,
+                    app_id,
+                    namespace,
+                };
+                let policy = built_in(resiliency.as_deref(), app_id);
+                let answer = self.attempts(route, &outgoing, policy).await?;
+                Ok(Answered::of_peer(answer).response)
             }
         }
     }
 
-    async fn local(&self, mut request: Request) -> Result<Response, InvokeError> {
+    async fn outgoing(
+        &self,
+        target: &Target,
+        mut request: Request,
+        trace: Trace,
+    ) -> Result<Outgoing, InvokeError> {
+        let callee = match target {
+            Target::Local => &self.me.app_id,
+            Target::App { app_id, .. } => {
+                self.forwarder.append(&mut request.headers);
+                app_id
+            }
+        };
+        let identity = self.stamp(callee).remote();
+        Ok(Outgoing::new(request, identity, trace, self.limits.replay).await?)
+    }
+
+    /// One attempt on the own app.
+    pub(super) async fn local(&self, mut request: Request) -> Result<Response, InvokeError> {
         let channel = self.channel.as_ref().ok_or(InvokeError::NoApp)?;
         self.stamp(&self.me.app_id).local(&mut request.headers);
         let content_type = request.headers.remove(header::CONTENT_TYPE);
@@ -105,160 +153,6 @@ impl Invoker {
         Ok(response)
     }
 
-    async fn remote(
-        &self,
-        text: &str,
-        app_id: &str,
-        namespace: &str,
-        mut request: Request,
-        trace: Trace,
-    ) -> Result<Response, InvokeError> {
-        self.forwarder.append(&mut request.headers);
-        let identity = self.stamp(app_id).remote();
-        let parts = RequestParts {
-            method: &request.method,
-            verb: request.verb,
-            query: &request.query,
-            headers: &request.headers,
-            identity: &identity,
-        };
-        let known_length = request.body.len().is_some();
-        let outgoing = match body::peek(std::mem::take(&mut request.body)).await? {
-            Peeked::Whole(bytes) => Outgoing::Whole {
-                repeatable: known_length && bytes.len() <= self.limits.replay,
-                bytes,
-            },
-            Peeked::Begun(first, rest) => {
-                Outgoing::Arriving(Replay::new(first, rest, self.limits.replay, known_length))
-            }
-        };
-        let answer = self
-            .attempts(text, app_id, namespace, &parts, trace, outgoing)
-            .await?;
-        Ok(into_response(answer))
-    }
-
-    async fn attempts(
-        &self,
-        text: &str,
-        app_id: &str,
-        namespace: &str,
-        parts: &RequestParts<'_>,
-        trace: Trace,
-        outgoing: Outgoing,
-    ) -> Result<Answer, InvokeError> {
-        let mut policy = BuiltIn::default();
-        let mut tried: Vec<std::net::SocketAddr> = Vec::new();
-        let began = Instant::now();
-        loop {
-            let peers = self.peers(app_id, namespace).await?;
-            let peer = pick(&peers, &tried).ok_or(InvokeError::NoReplica)?;
-            let failed = match self.attempt(peer, parts, &trace, &outgoing).await {
-                Ok(answer) => return Ok(answer),
-                Err(failed) => failed,
-            };
-            if failed.unimplemented {
-                return self
-                    .unary(text, app_id, peer, parts, &trace, &outgoing)
-                    .await;
-            }
-            if failed.reached == Reached::Nothing {
-                self.names.evict(app_id, namespace, peer.address());
-            }
-            if !tried.contains(&peer.address()) {
-                tried.push(peer.address());
-            }
-            let untried = peers
-                .iter()
-                .filter(|peer| !tried.contains(&peer.address()))
-                .count();
-            let unseen = matches!(failed.reached, Reached::Nothing | Reached::Sidecar);
-            match policy.after(
-                failed.reached,
-                outgoing.is_replayable(unseen),
-                untried,
-                || moment(began),
-            ) {
-                Next::Again => {
-                    debug!(target: "dapr.runtime.direct_messaging", app_id, error = %failed.status, "trying another replica");
-                }
-                Next::After(pause) => {
-                    debug!(target: "dapr.runtime.direct_messaging", app_id, error = %failed.status, "trying again");
-                    tried.clear();
-                    tokio::time::sleep(pause).await;
-                }
-                Next::Fail => {
-                    log_failed(app_id, &failed);
-                    if failed.is_plain {
-                        return Err(InvokeError::Broken(failed.status.message));
-                    }
-                    return Err(InvokeError::Peer {
-                        target: text.to_owned(),
-                        retries: policy.retries(),
-                        status: failed.status,
-                    });
-                }
-            }
-        }
-    }
-
-    async fn attempt(
-        &self,
-        peer: &Arc<Peer>,
-        parts: &RequestParts<'_>,
-        trace: &Trace,
-        outgoing: &Outgoing,
-    ) -> Result<Answer, CallFailed> {
-        let (first, rest) = match outgoing {
-            Outgoing::Whole { bytes, .. } if bytes.len() <= PIECE => (bytes.clone(), Body::Empty),
-            Outgoing::Whole { bytes, .. } => (Bytes::new(), Body::from(bytes.clone())),
-            Outgoing::Arriving(replay) => (Bytes::new(), replay.attempt()),
-        };
-        let call = Call {
-            parts: *parts,
-            trace: trace.clone(),
-            first,
-            rest,
-            message_limit: self.limits.message,
-        };
-        transport::call(peer, call).await
-    }
-
-    /// For peers of before streaming.
-    async fn unary(
-        &self,
-        text: &str,
-        app_id: &str,
-        peer: &Arc<Peer>,
-        parts: &RequestParts<'_>,
-        trace: &Trace,
-        outgoing: &Outgoing,
-    ) -> Result<Answer, InvokeError> {
-        let body = match outgoing {
-            Outgoing::Whole { bytes, .. } => bytes.clone(),
-            Outgoing::Arriving(replay) if replay.is_possible(false) => {
-                use http_body_util::BodyExt as _;
-                replay.attempt().collect().await?.to_bytes()
-            }
-            Outgoing::Arriving(_) => return Err(InvokeError::NoStreaming(app_id.to_owned())),
-        };
-        transport::call_unary(peer, parts, trace, &body, self.limits.message)
-            .await
-            .map_err(|failed| InvokeError::Peer {
-                target: text.to_owned(),
-                retries: 0,
-                status: failed.status,
-            })
-    }
-
-    async fn peers(&self, app_id: &str, namespace: &str) -> Result<Arc<[Arc<Peer>]>, InvokeError> {
-        let addresses = match self.names.get(app_id, namespace) {
-            Some(addresses) => addresses,
-            None => self.names.resolve(app_id, namespace).await?,
-        };
-        Ok(self.transport.peers(namespace, app_id, &addresses))
-    }
-
     fn stamp(&self, callee: &str) -> Stamp {
         Stamp {
             caller_namespace: self.caller_namespace.clone(),
@@ -268,61 +162,39 @@ impl Invoker {
     }
 }
 
-/// An id that no header can carry is left empty.
-fn identity_value(text: &str) -> HeaderValue {
-    HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""))
-}
+impl Answered {
+    pub(super) fn of_app(response: Response) -> Self {
+        Self {
+            status: Some(response.status.as_u16()),
+            response,
+        }
+    }
 
-/// The request body for all attempts.
-enum Outgoing {
-    Whole { bytes: Bytes, repeatable: bool },
-    Arriving(Replay),
-}
-
-impl Outgoing {
-    /// A body of unknown length is not sent again once somebody saw it, as
-    /// peers of Dapr know it.
-    fn is_replayable(&self, unseen: bool) -> bool {
-        match self {
-            Self::Whole { repeatable, .. } => *repeatable || unseen,
-            Self::Arriving(replay) => replay.is_possible(unseen),
+    pub(super) fn of_peer(answer: Answer) -> Self {
+        let code = answer.head.status.as_ref().map_or(0, |(code, _)| *code);
+        Self {
+            status: u16::try_from(code).ok().filter(|code| *code >= 100),
+            response: into_response(answer),
         }
     }
 }
 
-/// What a pause after a failure may depend on.
-fn moment(began: Instant) -> Moment {
-    Moment {
-        elapsed: began.elapsed(),
-        random: fastrand::f64(),
+/// The built-in policy for an app: none where the user has an entry.
+pub(super) fn built_in(resiliency: Option<&Resiliency>, app_id: &str) -> BuiltIn {
+    let Some(resiliency) = resiliency else {
+        return BuiltIn::default();
+    };
+    if resiliency.replaces_built_in(app_id) {
+        return BuiltIn::none();
     }
+    resiliency
+        .built_in()
+        .map_or_else(BuiltIn::default, |retry| BuiltIn::of(&retry))
 }
 
-/// Of two replicas chosen at random the one with less to do. Replicas already
-/// tried by this call, or known to be in trouble, come last.
-fn pick<'a>(peers: &'a [Arc<Peer>], tried: &[std::net::SocketAddr]) -> Option<&'a Arc<Peer>> {
-    if let [only] = peers {
-        return Some(only);
-    }
-    let rank = |peer: &Arc<Peer>| (tried.contains(&peer.address()), peer.is_avoided());
-    let best = peers.iter().map(rank).min()?;
-    let count = peers.iter().filter(|peer| rank(peer) == best).count();
-    let nth = |index: usize| peers.iter().filter(|peer| rank(peer) == best).nth(index);
-    let first = fastrand::usize(..count);
-    if count == 1 {
-        return nth(0);
-    }
-    let second = (first + fastrand::usize(1..count)) % count;
-    let (first, second) = (nth(first)?, nth(second)?);
-    Some(if second.load() < first.load() {
-        second
-    } else {
-        first
-    })
-}
-
-fn log_failed(app_id: &str, failed: &CallFailed) {
-    debug!(target: "dapr.runtime.direct_messaging", app_id, error = %failed.status, "invocation failed");
+/// An id that no header can carry is left empty.
+fn identity_value(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 /// Failures of apps that name no type are taken for JSON, as clients know it.

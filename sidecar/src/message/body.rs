@@ -13,8 +13,8 @@ use api::envelope::Payload;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
-pub(crate) use adapters::{Guarded, Limited, Sized};
-pub(crate) use peek::{Peeked, peek, rejoin};
+pub(crate) use adapters::{Attended, Guarded, Limited, Sized};
+pub(crate) use peek::{Peeked, drain, peek, rejoin};
 
 type Streamed = Pin<Box<dyn http_body::Body<Data = Bytes, Error = BodyError> + Send>>;
 
@@ -46,6 +46,9 @@ pub(crate) enum BodyError {
     /// The peer ended the stream with a failure, or broke it.
     #[error("error receiving message: {0}")]
     Receive(api::grpc::Status),
+    /// The time of the call is over.
+    #[error("context deadline exceeded")]
+    Timeout,
     /// The local connection broke.
     #[error(transparent)]
     Http(#[from] hyper::Error),

@@ -74,7 +74,7 @@ impl Configuration {
             access_control: Some(AccessControl {
                 default_action: "allow".to_owned(),
                 trust_domain: "public".to_owned(),
-                policies: Vec::new(),
+                policies: None,
             }),
             name_resolution: None,
             features: Vec::new(),
@@ -277,7 +277,8 @@ object!(Mtls { "enabled" => enabled });
 pub(crate) struct AccessControl {
     pub(crate) default_action: String,
     pub(crate) trust_domain: String,
-    pub(crate) policies: Vec<AppPolicy>,
+    /// An empty list differs from none where there is no default action.
+    pub(crate) policies: Option<Vec<AppPolicy>>,
 }
 object!(AccessControl {
     "defaultAction" => default_action,

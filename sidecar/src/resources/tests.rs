@@ -120,8 +120,9 @@ this: is [not read
     );
     let access = configuration.access_control.clone().unwrap();
     assert_eq!(access.default_action, "allow");
-    assert_eq!(access.policies[0].app_id, "007");
-    assert_eq!(access.policies[0].operations[0].http_verb, ["GET"]);
+    let policies = access.policies.unwrap();
+    assert_eq!(policies[0].app_id, "007");
+    assert_eq!(policies[0].operations[0].http_verb, ["GET"]);
     assert_eq!(
         configuration.http_pipeline.clone().unwrap().handlers[0].kind,
         "middleware.http.oauth2"
@@ -272,11 +273,11 @@ fn directories_must_exist() {
     files.write("notes.txt", "{{");
     fs::create_dir(files.path("inner.yaml")).unwrap();
     let there = files.0.path().to_str().unwrap().to_owned();
-    assert_eq!(scan(std::slice::from_ref(&there), true), Ok(()));
+    assert_eq!(scan(std::slice::from_ref(&there), true, ""), Ok(Vec::new()));
 
     let missing = files.path("missing").to_str().unwrap().to_owned();
     let message = |hot_reload| {
-        scan(&[there.clone(), missing.clone()], hot_reload)
+        scan(&[there.clone(), missing.clone()], hot_reload, "")
             .unwrap_err()
             .to_string()
     };

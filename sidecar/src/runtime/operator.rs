@@ -1,7 +1,7 @@
 //! Kubernetes mode: Configuration and policies come from the operator and
 //! follow it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use security::{Identity, SpiffeId, channel::Connector};
 use tracing::warn;
@@ -9,6 +9,7 @@ use tracing::warn;
 use super::{RuntimeError, SCOPE};
 use crate::{
     config::Config,
+    policies::Live,
     resources::{Configuration, Operator, Snapshot},
 };
 
@@ -93,10 +94,14 @@ fn connect(
 
 impl Followed {
     /// Takes over what changes from now on.
-    pub(super) fn start(self, config: &Config) {
+    pub(super) fn start(self, config: &Config, policies: Arc<Live>) {
         let named = named(config);
-        let apply = move |snapshot: &Snapshot| {
-            if let Err(error) = configuration(named.as_deref(), snapshot) {
+        let apply = move |snapshot: &Snapshot| match configuration(named.as_deref(), snapshot) {
+            Ok(configuration) => {
+                let access = configuration.access_control.as_ref();
+                policies.reload(access, &snapshot.resiliencies);
+            }
+            Err(error) => {
                 tracing::error!(target: SCOPE, "cannot reload, keeping what is in force: {error}");
             }
         };

@@ -10,7 +10,7 @@ use lifecycle::{
     workers::Workers,
 };
 use rustls::ServerConfig;
-use security::Identity;
+use security::{Identity, MalformedIdentity};
 use tokio::net::TcpStream;
 use tracing::{debug, info};
 
@@ -24,6 +24,7 @@ use crate::{
     invoke::{Invoker, Limits},
     me::Me,
     metrics,
+    policies::Live,
     transport::{Gathered, Wire},
 };
 
@@ -67,6 +68,7 @@ pub(super) struct Servers {
     pub(super) identity: Option<Identity>,
     pub(super) me: Arc<Me>,
     pub(super) limits: Limits,
+    pub(super) policies: Arc<Live>,
     pub(super) workers: Arc<Workers>,
 }
 
@@ -196,6 +198,7 @@ impl Servers {
             .collect();
         let tls = self.identity.as_ref().map(Identity::server_config);
         let (me, limit) = (Arc::clone(&self.me), self.limits.message);
+        let policies = Arc::clone(&self.policies);
         let watch = drain.clone();
         accept(listener, &self.workers, drain, move |worker, socket| {
             let internal = Internal {
@@ -203,6 +206,7 @@ impl Servers {
                 me: Arc::clone(&me),
                 peer: Caller::Unproven,
                 message_limit: limit,
+                policies: Arc::clone(&policies),
             };
             let (builder, tls, watch) = (Arc::clone(&builder), tls.clone(), watch.clone());
             async move {
@@ -239,9 +243,11 @@ async fn secured(
     };
     match outcome {
         Ok(stream) => {
-            internal.peer = match security::peer_identity(stream.get_ref().1) {
-                Some(app) => Caller::App(Arc::new(app)),
-                None => Caller::NoApp,
+            internal.peer = match security::verified_peer(stream.get_ref().1) {
+                Ok(Some(app)) => Caller::App(Arc::new(app)),
+                // Not after a handshake; nobody is believed then.
+                Ok(None) => Caller::NoApp(MalformedIdentity(String::new())),
+                Err(malformed) => Caller::NoApp(malformed),
             };
             Some((Wire::tls(stream.into()), internal))
         }

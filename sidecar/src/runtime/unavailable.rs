@@ -26,11 +26,6 @@ pub(crate) struct Unprotected {
 
 pub(super) fn check(config: &Config, configuration: &Configuration) -> Result<(), Unprotected> {
     let refuse = |setting: String| Err(Unprotected { setting });
-    if let Some(list) = &configuration.access_control
-        && (!list.policies.is_empty() || list.default_action.eq_ignore_ascii_case("deny"))
-    {
-        return refuse("spec.accessControl".to_owned());
-    }
     if let Some(api) = &configuration.api
         && !(api.allowed.is_empty() && api.denied.is_empty())
     {

@@ -8,6 +8,8 @@ use std::{
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use pin_project_lite::pin_project;
+use tokio::time::{Instant, Sleep, sleep_until};
+use tracing::warn;
 
 use super::BodyError;
 
@@ -172,6 +174,65 @@ where
 
     fn is_end_stream(&self) -> bool {
         self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+pin_project! {
+    /// A body that breaks off when its time is over.
+    pub(crate) struct Attended<B> {
+        #[pin]
+        body: B,
+        #[pin]
+        deadline: Sleep,
+        over: bool,
+    }
+}
+
+impl<B> Attended<B> {
+    /// `body` must have ended at `deadline`.
+    pub(crate) fn new(body: B, deadline: Instant) -> Self {
+        Self {
+            body,
+            deadline: sleep_until(deadline),
+            over: false,
+        }
+    }
+}
+
+impl<B> http_body::Body for Attended<B>
+where
+    B: http_body::Body<Data = Bytes, Error = BodyError>,
+{
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self.project();
+        if *this.over {
+            return Poll::Ready(None);
+        }
+        // First of all: a body that always has more would never look.
+        if this.deadline.poll(context).is_ready() {
+            *this.over = true;
+            warn!(
+                target: "dapr.runtime",
+                "HTTP service invocation failed to complete with error: {}",
+                BodyError::Timeout
+            );
+            return Poll::Ready(Some(Err(BodyError::Timeout)));
+        }
+        this.body.poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.over || self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

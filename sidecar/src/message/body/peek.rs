@@ -47,6 +47,20 @@ pub(crate) async fn peek(mut body: Body) -> Result<Peeked, BodyError> {
     }
 }
 
+/// Reads a body nobody wants to its end, or up to `most` bytes.
+pub(crate) async fn drain(mut body: Body, most: usize) {
+    use http_body_util::BodyExt as _;
+
+    let mut left = most;
+    while let Some(Ok(frame)) = body.frame().await {
+        let read = frame.data_ref().map_or(0, Bytes::len);
+        match left.checked_sub(read) {
+            Some(rest) => left = rest,
+            None => return,
+        }
+    }
+}
+
 /// A body with a piece put back in front.
 pub(crate) fn rejoin(first: Bytes, body: Body) -> Body {
     if first.is_empty() {

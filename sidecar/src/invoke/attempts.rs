@@ -1,0 +1,183 @@
+//! Attempts on the replicas of an app, under the built-in policy.
+
+use std::{sync::Arc, time::Instant};
+
+use api::grpc::Code;
+use policy::{
+    resiliency::BUILT_IN,
+    retry::{BuiltIn, Moment, Next, Reached},
+};
+use tracing::{debug, info, warn};
+
+use super::{
+    InvokeError, Invoker,
+    outgoing::{Outgoing, OutgoingBody},
+};
+use crate::transport::{self, Answer, Call, CallFailed, Peer};
+
+const SCOPE: &str = "dapr.runtime.direct_messaging";
+
+/// Where a call goes.
+#[derive(Clone, Copy)]
+pub(super) struct Route<'a> {
+    /// What the client named.
+    pub(super) text: &'a str,
+    pub(super) app_id: &'a str,
+    pub(super) namespace: &'a str,
+}
+
+impl Invoker {
+    /// Tries replicas until one answers or `policy` says no.
+    pub(super) async fn attempts(
+        &self,
+        route: Route<'_>,
+        outgoing: &Outgoing,
+        mut policy: BuiltIn,
+    ) -> Result<Answer, InvokeError> {
+        let app_id = route.app_id;
+        let mut tried: Vec<std::net::SocketAddr> = Vec::new();
+        let began = Instant::now();
+        let mut told = false;
+        loop {
+            let peers = self.peers(app_id, route.namespace).await?;
+            let peer = pick(&peers, &tried).ok_or(InvokeError::NoReplica)?;
+            let failed = match self.attempt(peer, outgoing).await {
+                Ok(answer) => {
+                    if told {
+                        let attempts = policy.retries() + 1;
+                        info!(target: "dapr.runtime", "Recovered processing operation {BUILT_IN} after {attempts} attempts");
+                    }
+                    return Ok(answer);
+                }
+                Err(failed) => failed,
+            };
+            if failed.unimplemented {
+                return self.unary(route, peer, outgoing).await;
+            }
+            if failed.reached == Reached::Nothing {
+                self.names.evict(app_id, route.namespace, peer.address());
+            }
+            if !tried.contains(&peer.address()) {
+                tried.push(peer.address());
+            }
+            let untried = peers
+                .iter()
+                .filter(|peer| !tried.contains(&peer.address()))
+                .count();
+            let unseen = matches!(failed.reached, Reached::Nothing | Reached::Sidecar);
+            let replayable = outgoing.is_replayable(unseen);
+            match policy.after(failed.reached, replayable, untried, || moment(began)) {
+                Next::Again => {
+                    debug!(target: SCOPE, app_id, error = %failed.status, "trying another replica");
+                }
+                Next::After(pause) => {
+                    if !told {
+                        told = true;
+                        let shown = api::duration::GoDuration::from(pause);
+                        warn!(target: "dapr.runtime", "Error processing operation {BUILT_IN}. Retrying in {shown}…");
+                    }
+                    debug!(target: "dapr.runtime", "Error for operation {BUILT_IN} was: {}", failed.status);
+                    tried.clear();
+                    tokio::time::sleep(pause).await;
+                }
+                Next::Fail => return Err(given_up(route, failed, policy.retries())),
+            }
+        }
+    }
+
+    async fn attempt(&self, peer: &Arc<Peer>, outgoing: &Outgoing) -> Result<Answer, CallFailed> {
+        let (first, rest) = outgoing.pieces();
+        let call = Call {
+            parts: outgoing.parts(),
+            trace: outgoing.trace.clone(),
+            first,
+            rest,
+            message_limit: self.limits.message,
+        };
+        transport::call(peer, call).await
+    }
+
+    /// For peers of before streaming.
+    async fn unary(
+        &self,
+        route: Route<'_>,
+        peer: &Arc<Peer>,
+        outgoing: &Outgoing,
+    ) -> Result<Answer, InvokeError> {
+        let body = match &outgoing.body {
+            OutgoingBody::Whole { bytes, .. } => bytes.clone(),
+            OutgoingBody::Arriving(replay) if replay.is_possible(false) => {
+                use http_body_util::BodyExt as _;
+                replay.attempt().collect().await?.to_bytes()
+            }
+            OutgoingBody::Arriving(_) => {
+                return Err(InvokeError::NoStreaming(route.app_id.to_owned()));
+            }
+        };
+        let limit = self.limits.message;
+        transport::call_unary(peer, &outgoing.parts(), &outgoing.trace, &body, limit)
+            .await
+            .map_err(|failed| InvokeError::Peer {
+                target: route.text.to_owned(),
+                retries: 0,
+                status: failed.status,
+            })
+    }
+
+    async fn peers(&self, app_id: &str, namespace: &str) -> Result<Arc<[Arc<Peer>]>, InvokeError> {
+        let addresses = match self.names.get(app_id, namespace) {
+            Some(addresses) => addresses,
+            None => self.names.resolve(app_id, namespace).await?,
+        };
+        Ok(self.transport.peers(namespace, app_id, &addresses))
+    }
+}
+
+/// What the caller is told in the end. Only failures that are tried again
+/// say how often they were.
+fn given_up(route: Route<'_>, failed: CallFailed, retries: u32) -> InvokeError {
+    debug!(target: SCOPE, app_id = route.app_id, error = %failed.status, "invocation failed");
+    if failed.is_plain {
+        return InvokeError::Broken(failed.status.message);
+    }
+    let is_passing = matches!(
+        failed.status.code,
+        Code::Unavailable | Code::Unauthenticated
+    );
+    InvokeError::Peer {
+        target: route.text.to_owned(),
+        retries: if is_passing { retries } else { 0 },
+        status: failed.status,
+    }
+}
+
+/// What a pause after a failure may depend on.
+pub(super) fn moment(began: Instant) -> Moment {
+    Moment {
+        elapsed: began.elapsed(),
+        random: fastrand::f64(),
+    }
+}
+
+/// Of two replicas chosen at random the one with less to do. Replicas already
+/// tried by this call, or known to be in trouble, come last.
+fn pick<'a>(peers: &'a [Arc<Peer>], tried: &[std::net::SocketAddr]) -> Option<&'a Arc<Peer>> {
+    if let [only] = peers {
+        return Some(only);
+    }
+    let rank = |peer: &Arc<Peer>| (tried.contains(&peer.address()), peer.is_avoided());
+    let best = peers.iter().map(rank).min()?;
+    let count = peers.iter().filter(|peer| rank(peer) == best).count();
+    let nth = |index: usize| peers.iter().filter(|peer| rank(peer) == best).nth(index);
+    let first = fastrand::usize(..count);
+    if count == 1 {
+        return nth(0);
+    }
+    let second = (first + fastrand::usize(1..count)) % count;
+    let (first, second) = (nth(first)?, nth(second)?);
+    Some(if second.load() < first.load() {
+        second
+    } else {
+        first
+    })
+}

@@ -1,0 +1,207 @@
+//! Attempts under the user's policies: retry( timeout( one attempt ) ).
+//!
+//! One attempt is everything up to the last byte of the answer, built-in
+//! retries included. Mirrors Dapr 1.18 `pkg/api/http/directmessaging.go` with
+//! these differences: an answer is judged by its status alone and the last
+//! one is streamed; nothing is tried again once a byte of an answer reached
+//! the client; what can never succeed is not tried again.
+
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
+
+use api::{duration::GoDuration, grpc::Code};
+use policy::{
+    method::MethodError,
+    resiliency::{Resiliency, Retry, Rules},
+};
+use tokio::time;
+use tracing::{debug, info, warn};
+
+use super::{
+    InvokeError, Invoker, Target,
+    attempts::{Route, moment},
+    execute::{Answered, built_in},
+    outgoing::Outgoing,
+};
+use crate::message::{Body, Response, body};
+
+const SCOPE: &str = "dapr.runtime";
+/// Bytes read of an answer nobody will see, so that its connection can be
+/// used again.
+const DRAIN: usize = 64 * 1024;
+
+/// How an attempt counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Success,
+    /// The answer says so; lists of codes apply.
+    Status(u16),
+    /// There is no answer.
+    NoAnswer,
+    /// It would fail again.
+    Hopeless,
+}
+
+/// What a call is named in the log.
+struct Operation<'a> {
+    target: &'a str,
+    method: String,
+}
+
+impl fmt::Display for Operation<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { target, method } = self;
+        write!(f, "endpoint[{target}, {target}:{method}]")
+    }
+}
+
+impl Invoker {
+    /// Delivers a request under `rules`. `valid` is the verdict on its
+    /// method, which counts as that of an attempt.
+    pub(super) async fn resilient(
+        &self,
+        (resiliency, rules): (&Resiliency, &Rules),
+        text: &str,
+        target: &Target,
+        outgoing: Outgoing,
+        valid: Result<(), MethodError>,
+    ) -> Result<Response, InvokeError> {
+        let operation = Operation {
+            target: text,
+            method: outgoing.parts().method.to_owned(),
+        };
+        let retry = rules
+            .retry
+            .as_ref()
+            .filter(|retry| retry.repeats() && outgoing.is_known_length);
+        let mut backoff = retry.map(Retry::backoff);
+        let began = Instant::now();
+        let mut attempts = 1;
+        loop {
+            let deadline = rules.timeout.map(|timeout| time::Instant::now() + timeout);
+            let outcome = match &valid {
+                Ok(()) => {
+                    let attempt = self.once(resiliency, text, target, &outgoing);
+                    within(deadline, attempt).await
+                }
+                Err(invalid) => Err(invalid.clone().into()),
+            };
+            let verdict = Verdict::of(&outcome);
+            if verdict == Verdict::Success && attempts > 1 {
+                info!(target: SCOPE, "Recovered processing operation {operation} after {attempts} attempts");
+            }
+            let pause = retry
+                .filter(|retry| verdict.is_retried(retry) && outgoing.is_replayable(false))
+                .and(backoff.as_mut())
+                .and_then(|backoff| {
+                    let moment = moment(began);
+                    backoff.next(moment.elapsed, moment.random)
+                });
+            let Some(pause) = pause else {
+                return outcome.map(|answered| attended(answered.response, deadline));
+            };
+            if attempts == 1 {
+                let shown = GoDuration::from(pause);
+                warn!(target: SCOPE, "Error processing operation {operation}. Retrying in {shown}…");
+            }
+            debug!(target: SCOPE, "Error for operation {operation} was: {}", Failure(&outcome));
+            rest(outcome, pause).await;
+            attempts += 1;
+        }
+    }
+
+    async fn once(
+        &self,
+        resiliency: &Resiliency,
+        text: &str,
+        target: &Target,
+        outgoing: &Outgoing,
+    ) -> Result<Answered, InvokeError> {
+        match target {
+            Target::Local => self.local(outgoing.request()).await.map(Answered::of_app),
+            Target::App { app_id, namespace } => {
+                let route = Route {
+                    text,
+                    app_id,
+                    namespace,
+                };
+                let policy = built_in(Some(resiliency), app_id);
+                self.attempts(route, outgoing, policy)
+                    .await
+                    .map(Answered::of_peer)
+            }
+        }
+    }
+}
+
+impl Verdict {
+    fn of(outcome: &Result<Answered, InvokeError>) -> Self {
+        match outcome {
+            // What gRPC apps answer is a success, whatever it is mapped to.
+            Ok(answered) => match answered.status {
+                Some(status) if status == 101 || status >= 400 => Self::Status(status),
+                _ => Self::Success,
+            },
+            Err(InvokeError::Method(_) | InvokeError::Body(_)) => Self::Hopeless,
+            Err(InvokeError::Peer { status, .. }) if status.code == Code::PermissionDenied => {
+                Self::Hopeless
+            }
+            Err(_) => Self::NoAnswer,
+        }
+    }
+
+    fn is_retried(self, retry: &Retry) -> bool {
+        match self {
+            Self::Success | Self::Hopeless => false,
+            Self::Status(status) => retry.matching.retries(i32::from(status)),
+            Self::NoAnswer => true,
+        }
+    }
+}
+
+/// Dropping the attempt cancels it all the way to the app.
+async fn within<T>(
+    deadline: Option<time::Instant>,
+    attempt: impl Future<Output = Result<T, InvokeError>>,
+) -> Result<T, InvokeError> {
+    match deadline {
+        None => attempt.await,
+        Some(deadline) => time::timeout_at(deadline, attempt)
+            .await
+            .unwrap_or(Err(InvokeError::Timeout)),
+    }
+}
+
+/// The answer, which ends early when its time is over.
+fn attended(mut response: Response, deadline: Option<time::Instant>) -> Response {
+    if let (Some(deadline), Body::Stream(_)) = (deadline, &response.body) {
+        let rest = std::mem::take(&mut response.body);
+        response.body = Body::stream(body::Attended::new(rest, deadline));
+    }
+    response
+}
+
+/// Pauses, and meanwhile reads what is left of an answer nobody will see.
+async fn rest(outcome: Result<Answered, InvokeError>, pause: Duration) {
+    let until = time::Instant::now() + pause;
+    if let Ok(answered) = outcome {
+        let drained = body::drain(answered.response.body, DRAIN);
+        // What takes longer is cut off.
+        let _ = time::timeout_at(until, drained).await;
+    }
+    time::sleep_until(until).await;
+}
+
+/// A failed outcome in words.
+struct Failure<'a>(&'a Result<Answered, InvokeError>);
+
+impl fmt::Display for Failure<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Ok(answered) => write!(f, "status code {}", answered.response.status.as_u16()),
+            Err(error) => error.fmt(f),
+        }
+    }
+}
