@@ -103,21 +103,26 @@ annotations:
 {{- end -}}
 {{- end }}
 
-{{/* Probes of the health server; `port` is its port. */}}
+{{/*
+Probes of the health server; `port` is its port. Differs from Dapr: the liveness probe only connects. A program that waits
+for the API server or for sentry is not ready, but a restart would take away what it still knows.
+*/}}
 {{- define "dapr.probes" -}}
 livenessProbe:
-  {{- include "dapr.probe" (dict "port" .port "probe" .root.Values.livenessProbe) | nindent 2 }}
+  tcpSocket:
+    port: {{ .port }}
+  {{- include "dapr.probeTimes" .root.Values.livenessProbe | nindent 2 }}
 readinessProbe:
-  {{- include "dapr.probe" (dict "port" .port "probe" .root.Values.readinessProbe) | nindent 2 }}
+  httpGet:
+    path: /healthz
+    port: {{ .port }}
+  {{- include "dapr.probeTimes" .root.Values.readinessProbe | nindent 2 }}
 {{- end }}
 
-{{- define "dapr.probe" -}}
-httpGet:
-  path: /healthz
-  port: {{ .port }}
-initialDelaySeconds: {{ .probe.initialDelaySeconds }}
-periodSeconds: {{ .probe.periodSeconds }}
-failureThreshold: {{ .probe.failureThreshold }}
+{{- define "dapr.probeTimes" -}}
+initialDelaySeconds: {{ .initialDelaySeconds }}
+periodSeconds: {{ .periodSeconds }}
+failureThreshold: {{ .failureThreshold }}
 {{- end }}
 
 {{/* What the Pod Security Standard `restricted` asks for. `user` replaces a runAsNonRoot that is switched off. */}}
@@ -168,14 +173,19 @@ securityContext:
 {{- end }}
 {{- end }}
 
+{{/* Under which name sentry keeps the trust anchors. */}}
+{{- define "dapr.anchorsKey" -}}
+{{- .Values.global.issuerFilenames.ca | default "ca.crt" | base -}}
+{{- end }}
+
 {{- define "dapr.identityVolumes" -}}
 - name: dapr-trust-bundle
   configMap:
     name: dapr-trust-bundle
-    # Naming the key holds the container back until sentry has written it, tried every few hundred milliseconds at
+    # Naming the key holds the container back until sentry has written it, looked for every few hundred milliseconds at
     # first. Of a key that appears later the kubelet would tell a running container up to a minute late.
     items:
-      - key: ca.crt
+      - key: {{ include "dapr.anchorsKey" . }}
         path: ca.crt
 {{- if .Values.global.mtls.mountSentryVolume }}
 - name: dapr-identity-token
