@@ -11,6 +11,8 @@ pub mod grpc;
 pub mod headers;
 pub mod ports;
 pub mod quantity;
+#[cfg(feature = "crds")]
+pub mod resources;
 pub mod verb;
 
 /// Messages shared by the app-facing and the sidecar-to-sidecar protocols.
