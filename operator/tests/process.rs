@@ -127,7 +127,10 @@ fn what_cannot_run_says_so_in_one_fatal_line() {
     }
     let credentials = format!("--issuer-credentials={}", damaged.display());
     for (arg, text) in [
-        ("--mode=kubernetes", "--mode kubernetes is not supported"),
+        (
+            "--mode=kubernetes",
+            "'NAMESPACE' environment variable not set",
+        ),
         ("--port=x", "invalid value for --port"),
         ("--config=/nonexistent", "couldn't find config name"),
         (

@@ -29,6 +29,17 @@ pub struct Authority {
     lifetime: Lifetime,
 }
 
+/// Whom a certificate names, and what it says about them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// The only URI.
+    pub id: SpiffeId,
+    /// Names of the Services that lead to this workload; apps have none.
+    pub dns_names: Vec<String>,
+    /// Images of the pod as JSON, for the extension of Dapr.
+    pub images: Option<Vec<u8>>,
+}
+
 /// A signed certificate.
 #[derive(Debug)]
 pub struct Issued {
@@ -136,20 +147,26 @@ impl Authority {
         self.bundle.not_after
     }
 
-    /// Signs `public_key` as `id`, from now on.
+    /// Whether nothing can be signed any more.
+    pub fn is_expired(&self) -> bool {
+        let now = since_epoch(SystemTime::now()).as_secs();
+        i64::try_from(now).is_ok_and(|now| now >= self.bundle.not_after)
+    }
+
+    /// Signs `public_key` as `subject`, from now on.
     ///
     /// # Errors
     /// The issuer has expired, or the system has no randomness.
     pub fn sign(
         &self,
         public_key: &SubjectPublicKeyInfoDer<'_>,
-        id: &SpiffeId,
+        subject: &Subject,
     ) -> Result<Issued, SignError> {
-        let now = since_epoch(SystemTime::now());
-        let issuer_end = self.bundle.not_after;
-        if i64::try_from(now.as_secs()).is_ok_and(|now| now >= issuer_end) {
+        if self.is_expired() {
             return Err(SignError::IssuerExpired);
         }
+        let now = since_epoch(SystemTime::now());
+        let issuer_end = self.bundle.not_after;
         let not_before = now.saturating_sub(self.lifetime.skew).as_secs();
         // Whole seconds, rounded up so that short lives are not cut to nothing.
         let end = now.saturating_add(self.lifetime.ttl);
@@ -163,7 +180,9 @@ impl Authority {
             not_before: i64::try_from(not_before).map_err(|_| SignError::Validity)?,
             not_after,
             public_key,
-            uri: id.as_str(),
+            uri: subject.id.as_str(),
+            dns_names: &subject.dns_names,
+            images: subject.images.as_deref(),
         }
         .to_be_signed()
         .ok_or(SignError::Validity)?;
@@ -185,12 +204,24 @@ impl Authority {
     pub fn own_svid(&self, id: &SpiffeId) -> Result<Svid, OwnSvidError> {
         let key = WorkloadKey::generate()?;
         let public_key = SubjectPublicKeyInfoDer::from(key.public_key());
-        let issued = self.sign(&public_key, id)?;
+        let issued = self.sign(&public_key, &Subject::from(id.clone()))?;
         Ok(Svid::new(
             issued.chain,
             key.into_private_key(),
             self.bundle.anchors.clone(),
         )?)
+    }
+}
+
+// === impl Subject ===
+
+impl From<SpiffeId> for Subject {
+    fn from(id: SpiffeId) -> Self {
+        Self {
+            id,
+            dns_names: Vec::new(),
+            images: None,
+        }
     }
 }
 

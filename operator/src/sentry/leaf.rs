@@ -1,6 +1,7 @@
 //! The exact shape of a workload certificate: empty subject, hence a critical
-//! SAN with one URI; digitalSignature; serverAuth and clientAuth; no basic
-//! constraints. Mirrors Dapr 1.18 pkg/sentry/server/ca/bundle/cert.go.
+//! SAN with one URI, behind DNS names where there are any; digitalSignature;
+//! serverAuth and clientAuth; no basic constraints. Mirrors Dapr 1.18
+//! pkg/sentry/server/ca/bundle/cert.go.
 
 use std::fmt::Write as _;
 
@@ -17,6 +18,8 @@ const AUTHORITY_KEY_ID: &[u8] = &[0x55, 0x1d, 0x23];
 const KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x0f];
 const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
 const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x25];
+/// 1.3.6.1.4.1.57683.100.1, Dapr's list of the images in the pod.
+const CONTAINER_IMAGES: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0x83, 0xc2, 0x53, 0x64, 0x01];
 const SERVER_AUTH: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x01];
 const CLIENT_AUTH: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x02];
 /// Bit 0, digitalSignature, and how many bits of the byte are unused.
@@ -40,6 +43,9 @@ pub(super) struct Leaf<'a> {
     pub(super) not_after: i64,
     pub(super) public_key: &'a SubjectPublicKeyInfoDer<'a>,
     pub(super) uri: &'a str,
+    pub(super) dns_names: &'a [String],
+    /// JSON for the extension that names the pod's images.
+    pub(super) images: Option<&'a [u8]>,
 }
 
 impl Leaf<'_> {
@@ -74,15 +80,24 @@ impl Leaf<'_> {
             let id = element(SEQUENCE, &[&element(0x80, &[id])]);
             extension(AUTHORITY_KEY_ID, false, &id)
         });
-        // [6] is uniformResourceIdentifier.
-        let name = element(SEQUENCE, &[&element(0x86, &[self.uri.as_bytes()])]);
+        // [2] is dNSName, [6] uniformResourceIdentifier; Go writes them in this order.
+        let mut names: Vec<u8> = Vec::new();
+        for name in self.dns_names {
+            names.extend(element(0x82, &[name.as_bytes()]));
+        }
+        names.extend(element(0x86, &[self.uri.as_bytes()]));
+        let names = element(SEQUENCE, &[&names]);
+        let images = self
+            .images
+            .map(|json| extension(CONTAINER_IMAGES, false, &element(OCTET_STRING, &[json])));
         element(
             SEQUENCE,
             &[
                 &extension(KEY_USAGE, true, &element(BIT_STRING, &[DIGITAL_SIGNATURE])),
                 &extension(EXTENDED_KEY_USAGE, false, &usages),
                 &authority.unwrap_or_default(),
-                &extension(SUBJECT_ALT_NAME, true, &name),
+                &extension(SUBJECT_ALT_NAME, true, &names),
+                &images.unwrap_or_default(),
             ],
         )
     }

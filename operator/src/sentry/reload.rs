@@ -1,22 +1,15 @@
-//! Watches the authority's files and puts a new bundle in use in place:
-//! no listener closes, no request fails. Differs from Dapr, which restarts its
-//! servers.
+//! Watches the authority's files and puts a new bundle in use in place.
+//! Differs from Dapr, which restarts its servers.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use security::{Identity, SpiffeId};
 use tokio::time::sleep;
 
 use super::SCOPE;
-use super::bundle::{Bundle, BundleError, Files};
-use super::ca::{Authority, OwnSvidError, UnusableKey};
-use super::config::Lifetime;
-use super::metrics::Metrics;
+use super::bundle::Files;
+use super::current::{AdoptError, Current};
 use super::store::{self, Paths, StoreError};
 
 /// Three `stat` calls per interval.
@@ -25,11 +18,7 @@ const INTERVAL: Duration = Duration::from_secs(2);
 /// What a reload touches.
 pub(super) struct Reload {
     pub(super) paths: Paths,
-    pub(super) lifetime: Lifetime,
-    pub(super) id: SpiffeId,
-    pub(super) authority: Arc<ArcSwap<Authority>>,
-    pub(super) identity: Identity,
-    pub(super) metrics: Arc<Metrics>,
+    pub(super) current: Current,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -38,12 +27,8 @@ pub(super) enum ReloadError {
     Read(#[from] StoreError<std::convert::Infallible>),
     #[error("a file is missing")]
     Missing,
-    #[error("failed to verify CA bundle: {0}")]
-    Bundle(#[from] BundleError),
     #[error(transparent)]
-    Key(#[from] UnusableKey),
-    #[error(transparent)]
-    OwnSvid(#[from] OwnSvidError),
+    Adopt(#[from] AdoptError),
 }
 
 type Stamp = [Option<(u64, i64, i64, u64)>; 3];
@@ -55,6 +40,7 @@ impl Reload {
         let mut stamp = self.stamp();
         loop {
             sleep(INTERVAL).await;
+            self.current.check_expiry();
             let now = self.stamp();
             if now == stamp {
                 continue;
@@ -77,19 +63,7 @@ impl Reload {
         if files == *current {
             return Ok(None);
         }
-        self.metrics.issuer_changed.increment();
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-        let bundle = Bundle::verify(&files, now)?;
-        let authority = Authority::new(bundle, self.lifetime)?;
-        let svid = authority.own_svid(&self.id)?;
-        self.metrics
-            .issuer_expiry
-            .store(authority.not_after(), Relaxed);
-        self.authority.store(Arc::new(authority));
-        self.identity.replace(svid);
+        self.current.adopt(&files)?;
         tracing::info!(target: SCOPE, "issuer files changed, new certificate authority in use");
         Ok(Some(files))
     }

@@ -13,9 +13,10 @@ use security::{SpiffeId, pem};
 use tonic::{Request, Response, Status, async_trait};
 
 use super::SCOPE;
-use super::ca::{Authority, Issued};
+use super::ca::{Authority, Issued, SignError, Subject};
+use super::csr;
 use super::metrics::Metrics;
-use super::{csr, validator};
+use super::validator::{Refusal, Validator, Verdict};
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -23,6 +24,7 @@ pub(super) struct Service {
     /// Replaced when the files change.
     pub(super) authority: Arc<ArcSwap<Authority>>,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) validator: Validator,
 }
 
 #[async_trait]
@@ -34,7 +36,7 @@ impl Ca for Service {
         let request = request.into_inner();
         let (id, namespace) = (&request.id, &request.namespace);
         self.metrics.received.increment();
-        match self.sign(&request) {
+        match self.sign(&request).await {
             Ok(answer) => {
                 self.metrics.signed.increment();
                 tracing::debug!(target: SCOPE, id, namespace, "signed certificate");
@@ -50,20 +52,44 @@ impl Ca for Service {
 }
 
 impl Service {
-    #[allow(clippy::result_large_err, reason = "tonic's own type")]
-    fn sign(&self, request: &SignCertificateRequest) -> Result<SignCertificateResponse, Status> {
+    async fn sign(
+        &self,
+        request: &SignCertificateRequest,
+    ) -> Result<SignCertificateResponse, Status> {
         let invalid = |error: &dyn std::fmt::Display| Status::invalid_argument(error.to_string());
-        validator::choose(request.token_validator).map_err(|error| invalid(&error))?;
-        let trust_domain = validator::insecure(request)
-            .map_err(|error| Status::permission_denied(error.to_string()))?;
+        self.validator
+            .choose(request.token_validator)
+            .map_err(|error| invalid(&error))?;
+        let Verdict {
+            trust_domain,
+            dns_names,
+            images,
+        } = self
+            .validator
+            .validate(request)
+            .await
+            .map_err(|refusal| refused(&refusal))?;
         let public_key = csr::public_key(&request.certificate_signing_request)
             .map_err(|error| invalid(&error))?;
         let authority = self.authority.load();
         let id = SpiffeId::workload(&trust_domain, &request.namespace, &request.id)
             .map_err(|error| self.signing_failed(&error))?;
-        let Issued { chain, not_after } = authority
-            .sign(&public_key, &id)
-            .map_err(|error| self.signing_failed(&error))?;
+        let subject = Subject {
+            id,
+            dns_names,
+            images,
+        };
+        let Issued { chain, not_after } =
+            authority
+                .sign(&public_key, &subject)
+                .map_err(|error| match error {
+                    // Nothing the caller can do, but its user reads this first.
+                    SignError::IssuerExpired => {
+                        self.signing_failed(&error);
+                        Status::internal(format!("failed to sign certificate: {error}"))
+                    }
+                    error => self.signing_failed(&error),
+                })?;
         Ok(SignCertificateResponse {
             workload_certificate: pem::encode_certificates(&chain).into(),
             trust_chain_certificates: vec![authority.trust_anchors().pem().to_owned().into()],
@@ -78,6 +104,17 @@ impl Service {
         self.metrics.failed.increment();
         tracing::error!(target: SCOPE, "failed to sign certificate: {error}");
         Status::internal("failed to sign certificate")
+    }
+}
+
+/// Differs from Dapr: a caller about whom the API server could not be asked is
+/// told to try again, instead of being denied.
+fn refused(refusal: &Refusal) -> Status {
+    let text = refusal.to_string();
+    if refusal.is_undecided() {
+        Status::unavailable(text)
+    } else {
+        Status::permission_denied(text)
     }
 }
 

@@ -1,6 +1,9 @@
-//! The authority's files in standalone mode. Several sentries may start over
+//! The authority's files in standalone mode; `kubernetes` below has the two
+//! objects that take their place in a cluster. Several sentries may start over
 //! one directory at once (each `dapr run` starts its own): a file lock makes
 //! one of them create the files and the others read them.
+
+mod kubernetes;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
@@ -13,6 +16,9 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
 use super::bundle::Files;
+
+pub use kubernetes::Keys;
+pub(super) use kubernetes::{Keeper, LoadError, TrustBundle};
 
 /// The lock is held for the milliseconds it takes to make two keys.
 const LOCK_PATIENCE: Duration = Duration::from_secs(10);

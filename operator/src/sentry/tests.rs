@@ -15,11 +15,13 @@ use security::{
 use super::bundle::{self, Bundle};
 use super::ca::Authority;
 use super::config::Lifetime;
+use super::current::Current;
 use super::metrics::Metrics;
 use super::reload::Reload;
 use super::server;
 use super::service::Service;
 use super::store::{self, Paths};
+use super::validator::Validator;
 
 /// An authority with its own root, listening on loopback.
 struct Sentry {
@@ -66,6 +68,7 @@ impl Sentry {
         let service = Service {
             authority: Arc::new(ArcSwap::from_pointee(authority)),
             metrics: Arc::clone(&metrics),
+            validator: Validator::Insecure,
         };
         let listener = lifecycle::bind::bind("127.0.0.1", port).unwrap();
         let address = listener.local_addr().unwrap();
@@ -233,15 +236,20 @@ async fn changed_files_are_used_in_place_and_broken_ones_are_not() {
     let (old, _) = store::load_or_create(&paths, generate).unwrap();
     let lifetime = Lifetime::default();
     let id = SpiffeId::workload(&trust_domain(), "default", "dapr-sentry").unwrap();
-    let authority = Authority::new(Bundle::verify(&old, now()).unwrap(), lifetime).unwrap();
-    let identity = Identity::new(authority.own_svid(&id).unwrap());
+    let health = lifecycle::health::Health::default();
+    let current = Current::new(
+        &old,
+        id,
+        lifetime,
+        Arc::new(Metrics::default()),
+        health.target("issuer"),
+    )
+    .unwrap();
+    assert!(health.is_ready());
+    let identity = current.identity.clone();
     let reload = Reload {
         paths: paths.clone(),
-        lifetime,
-        id,
-        authority: Arc::new(ArcSwap::from_pointee(authority)),
-        identity: identity.clone(),
-        metrics: Arc::new(Metrics::default()),
+        current,
     };
     let before = identity.trust_anchors();
     assert!(reload.load(&old).unwrap().is_none(), "nothing changed");
@@ -258,7 +266,7 @@ async fn changed_files_are_used_in_place_and_broken_ones_are_not() {
     assert_eq!(reload.load(&old).unwrap(), Some(new));
     assert_ne!(identity.trust_anchors(), before);
     assert_eq!(
-        reload.authority.load().trust_anchors(),
+        reload.current.authority.load().trust_anchors(),
         &identity.trust_anchors()
     );
 }

@@ -37,7 +37,7 @@ fn leaf_has_exactly_the_shape_of_dapr() {
     let authority = authority(Lifetime::default());
     let key = key();
     let before = now();
-    let issued = authority.sign(&key, &id()).unwrap();
+    let issued = authority.sign(&key, &id().into()).unwrap();
     let [leaf, parent] = &issued.chain[..] else {
         panic!("expected leaf and issuer");
     };
@@ -92,10 +92,44 @@ fn leaf_has_exactly_the_shape_of_dapr() {
 }
 
 #[test]
+fn names_and_images_are_encoded_as_go_encodes_them() {
+    let authority = authority(Lifetime::default());
+    let json = br#"[{"role":"daprd","containerName":"daprd","image":"localhost/dapr/daprd:edge"}]"#;
+    let subject = Subject {
+        dns_names: vec!["a.svc".into(), "b.svc".into()],
+        images: Some(json.to_vec()),
+        ..id().into()
+    };
+    let issued = authority.sign(&key(), &subject).unwrap();
+    let (_, leaf) = X509Certificate::from_der(&issued.chain[0]).unwrap();
+    let names = leaf.subject_alternative_name().unwrap().unwrap();
+    assert!(names.critical);
+    assert_eq!(
+        names.value.general_names,
+        [
+            GeneralName::DNSName("a.svc"),
+            GeneralName::DNSName("b.svc"),
+            GeneralName::URI("spiffe://public/ns/default/app")
+        ]
+    );
+    // Written by Go's encoding/asn1 and crypto/x509: the object id, no
+    // criticality, and an octet string within the octet string.
+    let mut golden = b"\x30\x5e\x06\x0a\x2b\x06\x01\x04\x01\x83\xc2\x53\x64\x01".to_vec();
+    golden.extend(b"\x04\x50\x04\x4e");
+    golden.extend(json);
+    assert_eq!(json.len(), 0x4e);
+    let der = &issued.chain[0];
+    assert!(der.windows(golden.len()).any(|window| window == golden));
+    let last = leaf.extensions().last().unwrap();
+    assert_eq!(last.oid.to_id_string(), "1.3.6.1.4.1.57683.100.1");
+    assert!(!last.critical);
+}
+
+#[test]
 fn serial_numbers_differ() {
     let authority = authority(Lifetime::default());
     let serial = || {
-        let issued = authority.sign(&key(), &id()).unwrap();
+        let issued = authority.sign(&key(), &id().into()).unwrap();
         let (_, leaf) = X509Certificate::from_der(&issued.chain[0]).unwrap();
         leaf.raw_serial().to_vec()
     };
@@ -108,7 +142,7 @@ fn leaf_never_outlives_its_issuer() {
         ttl: Duration::from_hours(24 * 3650),
         skew: SKEW,
     });
-    let issued = authority.sign(&key(), &id()).unwrap();
+    let issued = authority.sign(&key(), &id().into()).unwrap();
     let end = issued.not_after.duration_since(UNIX_EPOCH).unwrap();
     assert_eq!(i64::try_from(end.as_secs()).unwrap(), authority.not_after());
 }
@@ -120,7 +154,7 @@ fn an_expired_issuer_signs_nothing() {
     bundle.not_after = now() - 1;
     let authority = Authority::new(bundle, Lifetime::default()).unwrap();
     assert!(matches!(
-        authority.sign(&key(), &id()),
+        authority.sign(&key(), &id().into()),
         Err(SignError::IssuerExpired)
     ));
     assert!(authority.own_svid(&id()).is_err());

@@ -1,9 +1,28 @@
 use std::io::Write as _;
 
+use std::time::Duration;
+
 use super::*;
+use crate::sentry::flags::TABLE;
 
 fn flags(args: &[&str]) -> Flags {
-    Flags::parse(args.iter().map(|arg| (*arg).to_owned())).unwrap()
+    Flags::parse(TABLE, args.iter().map(|arg| (*arg).to_owned())).unwrap()
+}
+
+impl Config {
+    fn paths(&self) -> &Paths {
+        match &self.mode {
+            Mode::Standalone { paths, .. } => paths,
+            Mode::Kubernetes { .. } => panic!("expected standalone mode"),
+        }
+    }
+
+    fn lifetime(&self) -> Lifetime {
+        match self.mode {
+            Mode::Standalone { lifetime, .. } => lifetime,
+            Mode::Kubernetes { .. } => panic!("expected standalone mode"),
+        }
+    }
 }
 
 fn config(args: &[&str]) -> Result<Config, ConfigError> {
@@ -25,13 +44,12 @@ fn with_file(yaml: &str) -> Result<Config, ConfigError> {
 fn defaults_are_those_of_dapr() {
     let config = config(&[]).unwrap();
     let directory = Path::new("/var/run/secrets/dapr.io/credentials");
-    assert_eq!(config.paths.key, directory.join("issuer.key"));
+    assert_eq!(config.paths().key, directory.join("issuer.key"));
     assert_eq!(config.trust_domain.as_str(), "localhost");
     assert_eq!(config.namespace, "default");
-    assert_eq!((config.authority.port, config.health.port), (50001, 8080));
-    assert_eq!(config.metrics.unwrap().port, 9090);
-    assert_eq!(config.lifetime.ttl, Duration::from_hours(24));
-    assert_eq!(config.lifetime.skew, Duration::from_mins(15));
+    assert_eq!(config.authority.port, 50001);
+    assert_eq!(config.lifetime().ttl, Duration::from_hours(24));
+    assert_eq!(config.lifetime().skew, Duration::from_mins(15));
 }
 
 #[test]
@@ -41,18 +59,16 @@ fn flags_and_environment_are_used() {
         "/tmp/x",
         "--issuer-ca-filename=/etc/root.pem",
         "--issuer-key-filename=tls.key",
-        "--enable-metrics=false",
         "--listen-address=127.0.0.1",
     ]);
     let config = Config::new(&flags, |name| {
         (name == "NAMESPACE").then(|| "cp".to_owned())
     })
     .unwrap();
-    assert_eq!(config.paths.anchors, Path::new("/etc/root.pem"));
-    assert_eq!(config.paths.key, Path::new("/tmp/x/tls.key"));
+    assert_eq!(config.paths().anchors, Path::new("/etc/root.pem"));
+    assert_eq!(config.paths().key, Path::new("/tmp/x/tls.key"));
     assert_eq!(config.namespace, "cp");
     assert_eq!(config.authority.host, "127.0.0.1");
-    assert!(config.metrics.is_none());
 }
 
 #[test]
@@ -61,12 +77,12 @@ fn the_configuration_file_sets_the_life_of_certificates() {
         "apiVersion: dapr.io/v1alpha1\nkind: Configuration\nmetadata:\n  name: x\nspec:\n  tracing:\n    samplingRate: '1'\n  mtls:\n    enabled: true\n    workloadCertTTL: 1h\n    allowedClockSkew: 1m30s\n",
     )
     .unwrap();
-    assert_eq!(config.lifetime.ttl, Duration::from_hours(1));
-    assert_eq!(config.lifetime.skew, Duration::from_secs(90));
+    assert_eq!(config.lifetime().ttl, Duration::from_hours(1));
+    assert_eq!(config.lifetime().skew, Duration::from_secs(90));
     for yaml in ["", "spec:\n", "spec:\n  mtls:\n", "kind: Configuration\n"] {
         assert_eq!(
-            with_file(yaml).unwrap().lifetime.ttl,
-            WORKLOAD_TTL,
+            with_file(yaml).unwrap().lifetime().ttl,
+            Duration::from_hours(24),
             "{yaml}"
         );
     }
@@ -82,7 +98,7 @@ fn bad_values_are_named_on_one_line() {
     let rows = [
         (
             config(&["--mode=kubernetes"]),
-            "--mode kubernetes is not supported",
+            "'NAMESPACE' environment variable not set",
         ),
         (
             config(&["--mode=both"]),
@@ -146,4 +162,32 @@ fn bad_values_are_named_on_one_line() {
         assert!(error.starts_with(text), "{error:?} instead of {text:?}");
         assert!(!error.contains('\n'), "{error:?}");
     }
+}
+
+#[test]
+fn kubernetes_mode_reads_no_files() {
+    let flags = flags(&[
+        "--mode=kubernetes",
+        "--config=mine",
+        "--issuer-ca-filename=/etc/tls/root.pem",
+        "--issuer-key-filename=tls.key",
+        "--kubeconfig=/k",
+    ]);
+    let config = Config::new(&flags, |name| {
+        (name == "NAMESPACE").then(|| "cp".to_owned())
+    })
+    .unwrap();
+    let Mode::Kubernetes {
+        keys,
+        configuration,
+        kubeconfig,
+    } = config.mode
+    else {
+        panic!("expected Kubernetes mode");
+    };
+    assert_eq!((config.namespace.as_str(), &*configuration), ("cp", "mine"));
+    assert_eq!(kubeconfig, "/k");
+    assert_eq!(keys.anchors, "root.pem");
+    assert_eq!(keys.certificate, "issuer.crt");
+    assert_eq!(keys.key, "tls.key");
 }

@@ -1,0 +1,378 @@
+//! Calls to the API server. Each has a budget and is made once: whoever calls
+//! knows whether trying again makes sense. Answers are read into types that
+//! keep only what sentry looks at, and never reach the log.
+
+mod objects;
+
+use std::error::Error;
+use std::time::Duration;
+
+use http::{Method, Request};
+use kube::Client;
+use serde::de::DeserializeOwned;
+use tokio::time::{sleep, timeout};
+
+pub(super) use objects::{
+    ConfigurationObject, Container, ContainerStatus, Metadata, Named, Pod, TokenReview,
+};
+
+use super::SCOPE;
+
+/// For one call. Callers of sentry wait a few seconds for two or three of them.
+const BUDGET: Duration = Duration::from_secs(4);
+/// Pauses of [`patiently`].
+const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
+/// Longest name of an object.
+const MAX_NAME: usize = 253;
+
+/// A call without the answer that was hoped for.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CallError {
+    /// The API server says no.
+    #[error("{message}")]
+    Refused {
+        /// HTTP status.
+        code: u16,
+        /// Its words.
+        message: String,
+    },
+    /// No answer in time.
+    #[error("no answer from the API server within {} seconds", BUDGET.as_secs())]
+    Timeout,
+    /// No connection, or one that broke.
+    #[error("{}", chain(.0))]
+    Connection(kube::Error),
+    /// An answer of another form.
+    #[error("failed to parse the answer of the API server: {0}")]
+    Parse(#[from] serde_json::Error),
+    /// A request that cannot be written.
+    #[error("failed to build the request: {0}")]
+    Build(#[from] http::Error),
+}
+
+/// Kinds that are looked up by name.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kind {
+    Pod,
+    Configuration,
+    Secret,
+    ConfigMap,
+}
+
+/// The API server; cheap to clone.
+#[derive(Clone)]
+pub(super) struct Cluster {
+    client: Client,
+}
+
+// === impl Cluster ===
+
+impl Cluster {
+    pub(super) const fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// The object as it is now.
+    pub(super) async fn get<T: DeserializeOwned>(
+        &self,
+        kind: Kind,
+        namespace: &str,
+        name: &str,
+    ) -> Result<T, CallError> {
+        let path = kind.path(namespace, name);
+        self.call(Method::GET, &path, "", Vec::new()).await
+    }
+
+    /// The object as it is now; `None` when there is none. Some API servers of
+    /// tests know how to list but not how to get, so a missing object is asked
+    /// for a second time.
+    pub(super) async fn find<T: DeserializeOwned + Named>(
+        &self,
+        kind: Kind,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<T>, CallError> {
+        // Names come from users; none of them may lead to another resource.
+        if !(is_name(namespace) && is_name(name)) {
+            return Ok(None);
+        }
+        match self.get(kind, namespace, name).await {
+            Ok(object) => return Ok(Some(object)),
+            Err(error) if error.is_missing() => {}
+            Err(error) => return Err(error),
+        }
+        #[derive(serde::Deserialize)]
+        struct List<T> {
+            items: Vec<T>,
+        }
+        let path = format!(
+            "{}?fieldSelector=metadata.name%3D{name}%2Cmetadata.namespace%3D{namespace}",
+            kind.list()
+        );
+        match self
+            .call::<List<T>>(Method::GET, &path, "", Vec::new())
+            .await
+        {
+            Ok(list) => Ok(list.items.into_iter().find(|item| {
+                let metadata = item.metadata();
+                metadata.name == name && metadata.namespace == namespace
+            })),
+            Err(error) if error.is_missing() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Who a token belongs to.
+    pub(super) async fn review(
+        &self,
+        token: &str,
+        audiences: &[String],
+    ) -> Result<TokenReview, CallError> {
+        let review = serde_json::json!({
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenReview",
+            "spec": { "token": token, "audiences": audiences },
+        });
+        let path = "/apis/authentication.k8s.io/v1/tokenreviews";
+        let body = serde_json::to_vec(&review)?;
+        self.call(Method::POST, path, "application/json", body)
+            .await
+    }
+
+    /// Replaces an object; its resource version says which one was read.
+    pub(super) async fn replace(
+        &self,
+        kind: Kind,
+        namespace: &str,
+        name: &str,
+        object: &impl serde::Serialize,
+    ) -> Result<(), CallError> {
+        let path = kind.path(namespace, name);
+        let body = serde_json::to_vec(object)?;
+        let answer: Result<serde::de::IgnoredAny, _> = self
+            .call(Method::PUT, &path, "application/json", body)
+            .await;
+        answer.map(|_| ())
+    }
+
+    /// Applies an object, which creates it where it is missing. Unlike a POST
+    /// this can be granted for one name.
+    pub(super) async fn apply(
+        &self,
+        kind: Kind,
+        namespace: &str,
+        name: &str,
+        object: &impl serde::Serialize,
+    ) -> Result<(), CallError> {
+        let path = format!("{}?fieldManager=sentry", kind.path(namespace, name));
+        let body = serde_json::to_vec(object)?;
+        let content = "application/apply-patch+yaml";
+        let answer: Result<serde::de::IgnoredAny, _> =
+            self.call(Method::PATCH, &path, content, body).await;
+        answer.map(|_| ())
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        content_type: &str,
+        body: Vec<u8>,
+    ) -> Result<T, CallError> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(http::header::ACCEPT, "application/json");
+        if !content_type.is_empty() {
+            request = request.header(http::header::CONTENT_TYPE, content_type);
+        }
+        let request = request.body(body)?;
+        // The client's own parser logs what it cannot read, keys included.
+        let text = timeout(BUDGET, self.client.request_text(request))
+            .await
+            .map_err(|_| CallError::Timeout)??;
+        Ok(serde_json::from_str(&text)?)
+    }
+}
+
+// === impl CallError ===
+
+impl CallError {
+    /// There is no such object, or no such kind.
+    pub(super) const fn is_missing(&self) -> bool {
+        matches!(self, Self::Refused { code: 404, .. })
+    }
+
+    /// The object changed since it was read.
+    pub(super) const fn is_conflict(&self) -> bool {
+        matches!(self, Self::Refused { code: 409, .. })
+    }
+
+    /// The API server did not decide: it is away, or too busy.
+    pub(super) const fn is_undecided(&self) -> bool {
+        match self {
+            Self::Refused { code, .. } => *code == 429 || *code >= 500,
+            Self::Timeout | Self::Connection(_) => true,
+            Self::Parse(_) | Self::Build(_) => false,
+        }
+    }
+
+    /// Grants may arrive a moment after the pod they are for.
+    const fn is_forbidden(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused {
+                code: 401 | 403,
+                ..
+            }
+        )
+    }
+}
+
+impl From<kube::Error> for CallError {
+    fn from(error: kube::Error) -> Self {
+        match error {
+            kube::Error::Api(status) => Self::Refused {
+                code: status.code,
+                message: status.message,
+            },
+            other => Self::Connection(other),
+        }
+    }
+}
+
+// === impl Kind ===
+
+impl Kind {
+    const fn parts(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Pod => ("/api/v1", "pods"),
+            Self::Configuration => ("/apis/dapr.io/v1alpha1", "configurations"),
+            Self::Secret => ("/api/v1", "secrets"),
+            Self::ConfigMap => ("/api/v1", "configmaps"),
+        }
+    }
+
+    /// As objects call themselves.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Pod => "Pod",
+            Self::Configuration => "Configuration",
+            Self::Secret => "Secret",
+            Self::ConfigMap => "ConfigMap",
+        }
+    }
+
+    fn list(self) -> String {
+        let (group, plural) = self.parts();
+        format!("{group}/{plural}")
+    }
+
+    fn path(self, namespace: &str, name: &str) -> String {
+        let (group, plural) = self.parts();
+        format!("{group}/namespaces/{namespace}/{plural}/{name}")
+    }
+}
+
+/// Repeats `call` while the API server is away, too busy, or does not know our
+/// grants yet. Tells once per reason.
+pub(super) async fn patiently<T>(
+    what: &str,
+    mut call: impl AsyncFnMut() -> Result<T, CallError>,
+) -> Result<T, CallError> {
+    let (mut pause, longest) = PAUSE;
+    let mut told = String::new();
+    loop {
+        let error = match call().await {
+            Err(error) if error.is_undecided() || error.is_forbidden() => error.to_string(),
+            decided => return decided,
+        };
+        if error != told {
+            tracing::warn!(target: SCOPE, "cannot {what} yet, trying again: {error}");
+            told = error;
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(longest);
+    }
+}
+
+/// What the API server accepts as the name of an object or namespace.
+fn is_name(text: &str) -> bool {
+    let alphanumeric = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    text.len() <= MAX_NAME
+        && text.split('.').all(|label| {
+            let bytes = label.as_bytes();
+            bytes.first().copied().is_some_and(alphanumeric)
+                && bytes.last().copied().is_some_and(alphanumeric)
+                && bytes
+                    .iter()
+                    .all(|byte| alphanumeric(*byte) || *byte == b'-')
+        })
+}
+
+/// The whole reason: an error of the client's connector names only the layer.
+fn chain(error: &kube::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let part = error.to_string();
+        if !text.contains(&part) {
+            text.push_str(": ");
+            text.push_str(&part);
+        }
+        source = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_that_an_object_can_have_are_asked_for() {
+        for name in ["a", "my-app-0", "a.b.c", "0", &"a".repeat(253)] {
+            assert!(is_name(name), "{name}");
+        }
+        for name in [
+            "",
+            ".",
+            "..",
+            "a/b",
+            "../secrets/x",
+            "a?b",
+            "a%2Fb",
+            "A",
+            "a_b",
+            "-a",
+            "a-",
+            "a..b",
+            "a b",
+            "ä",
+            &"a".repeat(254),
+        ] {
+            assert!(!is_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn verdicts_are_told_from_silence() {
+        let refused = |code| CallError::Refused {
+            code,
+            message: "x".into(),
+        };
+        for (error, undecided) in [
+            (refused(403), false),
+            (refused(404), false),
+            (refused(409), false),
+            (refused(422), false),
+            (refused(429), true),
+            (refused(500), true),
+            (refused(503), true),
+            (CallError::Timeout, true),
+        ] {
+            assert_eq!(error.is_undecided(), undecided, "{error:?}");
+        }
+        assert!(refused(404).is_missing() && refused(409).is_conflict());
+    }
+}

@@ -1,0 +1,144 @@
+//! Where the authority comes from: files on a laptop, two objects of the API
+//! server in a cluster.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lifecycle::health::Target;
+use lifecycle::task::AbortOnDrop;
+use security::{SpiffeId, TrustDomain};
+use tokio::time::{Instant, sleep};
+
+use super::RunError;
+use crate::sentry::SCOPE;
+use crate::sentry::bundle::{self, Files};
+use crate::sentry::cluster::{CallError, Cluster, Kind, patiently};
+use crate::sentry::config::{Configuration, Lifetime, MtlsError};
+use crate::sentry::current::Current;
+use crate::sentry::metrics::Metrics;
+use crate::sentry::reload::Reload;
+use crate::sentry::store::{self, Keeper, Keys, Origin, Paths, TrustBundle};
+use crate::sentry::validator::{Kubernetes, Validator};
+
+/// Helm creates our Configuration after the Deployment.
+const CONFIGURATION_PATIENCE: Duration = Duration::from_secs(10);
+const CONFIGURATION_PAUSE: Duration = Duration::from_millis(250);
+
+/// What a new authority is made of.
+pub(super) struct Loader {
+    pub(super) trust_domain: TrustDomain,
+    pub(super) namespace: String,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) issuer: Target,
+}
+
+/// An authority that is kept up to date, and who it believes.
+pub(super) struct Source {
+    pub(super) current: Current,
+    pub(super) validator: Validator,
+    pub(super) watch: AbortOnDrop,
+}
+
+impl Loader {
+    pub(super) fn over_files(self, paths: Paths, lifetime: Lifetime) -> Result<Source, RunError> {
+        let (files, origin) = store::load_or_create(&paths, || {
+            bundle::generate(&self.trust_domain, &self.namespace, lifetime.skew)
+        })?;
+        let current = self.current(&files, origin, lifetime)?;
+        let reload = Reload {
+            paths,
+            current: current.clone(),
+        };
+        let watch = lifecycle::spawn("reload", reload.watch(files)).abort_on_drop();
+        Ok(Source {
+            current,
+            validator: Validator::Insecure,
+            watch,
+        })
+    }
+
+    /// Waits for an API server that is away.
+    pub(super) async fn over_cluster(
+        self,
+        client: kube::Client,
+        keys: Keys,
+        configuration: &str,
+    ) -> Result<Source, RunError> {
+        let cluster = Cluster::new(client);
+        let lifetime = self.lifetime(&cluster, configuration).await?;
+        let store = TrustBundle::new(cluster.clone(), self.namespace.clone(), keys);
+        let (files, origin) = store
+            .load_or_create(|| bundle::generate(&self.trust_domain, &self.namespace, lifetime.skew))
+            .await?;
+        let current = self.current(&files, origin, lifetime)?;
+        if store.publish(&files).await? {
+            tracing::info!(target: SCOPE, "trust anchors written to config map dapr-trust-bundle");
+        }
+        let keeper = Keeper::new(store, current.clone(), files);
+        let watch = lifecycle::spawn("trust bundle", keeper.run()).abort_on_drop();
+        let Self {
+            trust_domain,
+            namespace,
+            ..
+        } = self;
+        let validator = Kubernetes::new(cluster, namespace, trust_domain);
+        Ok(Source {
+            current,
+            validator: Validator::Kubernetes(Arc::new(validator)),
+            watch,
+        })
+    }
+
+    async fn lifetime(&self, cluster: &Cluster, name: &str) -> Result<Lifetime, RunError> {
+        let mut missing_since = None;
+        loop {
+            let found: Result<Configuration, _> = patiently("read our configuration", async || {
+                cluster
+                    .get(Kind::Configuration, &self.namespace, name)
+                    .await
+            })
+            .await;
+            let error = match found {
+                Ok(configuration) => return Ok(configuration.lifetime(name)?),
+                Err(error) => error,
+            };
+            let reason = error.to_string();
+            let name = name.to_owned();
+            match error {
+                error if error.is_missing() => {}
+                CallError::Parse(_) => return Err(MtlsError::Malformed { name, reason }.into()),
+                error => return Err(RunError::Configuration(error)),
+            }
+            let since = *missing_since.get_or_insert_with(|| {
+                tracing::warn!(target: SCOPE, "waiting for configuration {name}: {reason}");
+                Instant::now()
+            });
+            if since.elapsed() >= CONFIGURATION_PATIENCE {
+                return Err(MtlsError::Missing { name, reason }.into());
+            }
+            sleep(CONFIGURATION_PAUSE).await;
+        }
+    }
+
+    fn current(
+        &self,
+        files: &Files,
+        origin: Origin,
+        lifetime: Lifetime,
+    ) -> Result<Current, RunError> {
+        let id = SpiffeId::workload(&self.trust_domain, &self.namespace, "dapr-sentry").map_err(
+            |source| RunError::Namespace {
+                namespace: self.namespace.clone(),
+                source,
+            },
+        )?;
+        let (metrics, issuer) = (Arc::clone(&self.metrics), self.issuer.clone());
+        let current = Current::new(files, id, lifetime, metrics, issuer)?;
+        let line = match origin {
+            Origin::Created => "root and issuer certs not found: self-signed CA created",
+            Origin::Loaded => "root and issuer certs found: using existing certs",
+        };
+        tracing::info!(target: SCOPE, "{line}");
+        Ok(current)
+    }
+}
