@@ -1,6 +1,6 @@
 //! `cargo xtask gen`: protobuf messages and services from `crates/api/proto`
 //! into `crates/api/src/gen` (no protoc: protox compiles the files), and the
-//! CustomResourceDefinitions from `api::resources` into `crds`.
+//! CustomResourceDefinitions from `api::resources` into `crds` and the chart.
 
 use std::{
     collections::BTreeSet,
@@ -33,6 +33,11 @@ const OUTPUTS: &[Output] = &[
     },
     Output {
         folder: "crds",
+        generate: crds,
+    },
+    // Helm packages no links, so the chart has a copy.
+    Output {
+        folder: "charts/dapr/crds",
         generate: crds,
     },
 ];

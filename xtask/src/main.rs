@@ -2,12 +2,17 @@
 //! same ones.
 #![allow(clippy::print_stdout, reason = "a command line tool")]
 
+mod chart;
 mod ci;
 mod demo;
 mod deny;
 mod generate;
+mod images;
 mod layers;
 mod lint;
+#[allow(unreachable_pub, reason = "the test harness exports it")]
+#[path = "../../tests/src/oci.rs"]
+mod oci;
 mod step;
 mod test;
 
@@ -75,6 +80,16 @@ const TASKS: &[(&str, &str, Task)] = &[
             none(rest)?;
             deny::run(root)
         },
+    ),
+    (
+        "manifests",
+        "render the chart into manifests/dapr.yaml [--check]",
+        chart::run,
+    ),
+    (
+        "images",
+        "static programs in container images, target/images [--profile dist|release]",
+        images::run,
     ),
     (
         "bench",

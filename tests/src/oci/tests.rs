@@ -1,4 +1,5 @@
-use std::process::Command;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -28,17 +29,20 @@ const FILES: &[File<'_>] = &[
     },
 ];
 
-/// What tar itself prints for one member of an archive.
+/// What tar itself makes of an archive.
 fn tar(arguments: &[&str], archive: &[u8]) -> Vec<u8> {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("archive.tar");
-    std::fs::write(&file, archive).unwrap();
-    let output = Command::new("tar")
-        .args(["--numeric-owner", "--utc", "-f"])
-        .arg(&file)
+    let mut tar = Command::new("tar")
+        .args(["--numeric-owner", "--utc", "-f", "-"])
         .args(arguments)
-        .output()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
         .expect("tar belongs to every system");
+    let mut input = tar.stdin.take().unwrap();
+    let output = std::thread::scope(|scope| {
+        scope.spawn(move || input.write_all(archive).unwrap());
+        tar.wait_with_output().unwrap()
+    });
     assert!(output.status.success(), "{output:?}");
     output.stdout
 }
