@@ -15,6 +15,7 @@ mod fidelity;
 mod interop;
 mod lifecycle;
 mod names;
+mod policies;
 mod quickstart;
 mod replicas;
 mod security;
