@@ -1,0 +1,7 @@
+//! The program `injector`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    injector::main(std::env::args().skip(1))
+}
