@@ -13,6 +13,16 @@ pub fn sentry() -> PathBuf {
     find("SENTRY_BIN", "sentry")
 }
 
+/// The operator; `OPERATOR_BIN` names another.
+pub fn operator() -> PathBuf {
+    find("OPERATOR_BIN", "operator")
+}
+
+/// The sidecar injector; `INJECTOR_BIN` names another.
+pub fn injector() -> PathBuf {
+    find("INJECTOR_BIN", "injector")
+}
+
 /// The command line tool; `DAPR_BIN` names another.
 pub fn dapr() -> PathBuf {
     find("DAPR_BIN", "dapr")

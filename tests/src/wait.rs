@@ -10,10 +10,16 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Polls until `probe` yields a value; fails with `what` when patience ends.
 #[track_caller]
-pub fn eventually<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
+pub fn eventually<T>(what: &str, probe: impl FnMut() -> Option<T>) -> T {
+    within(PATIENCE, what, probe)
+}
+
+/// [`eventually`] with a patience of its own, for what is known to be slow.
+#[track_caller]
+pub fn within<T>(patience: Duration, what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
     const FIRST_PAUSE: Duration = Duration::from_millis(2);
     const LONGEST_PAUSE: Duration = Duration::from_millis(50);
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + patience;
     let mut pause = FIRST_PAUSE;
     loop {
         if let Some(value) = probe() {

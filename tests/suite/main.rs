@@ -11,6 +11,7 @@
 
 mod bad_input;
 mod cli;
+mod control_plane;
 mod fidelity;
 mod interop;
 mod lifecycle;

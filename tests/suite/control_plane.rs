@@ -1,0 +1,4 @@
+//! Operator, sentry and injector against a real API server without nodes.
+
+mod bare;
+mod sentry;
