@@ -5,10 +5,12 @@
 //! `pkg/resiliency`; time and chance are arguments.
 
 mod backoff;
+mod breaker;
 mod decode;
 mod matching;
 mod merge;
 mod spec;
+mod trip;
 
 #[cfg(test)]
 mod tests;
@@ -16,10 +18,12 @@ mod tests;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 pub use backoff::{Backoff, Pace, Retry};
+pub use breaker::{Breaker, BreakerRule, Counts, Generation, Rejected, State, Transition};
 pub use decode::Invalid;
 pub use matching::{Matching, MatchingError};
 pub use merge::{Merge, Warning};
 pub use spec::{ActorSpec, BreakerSpec, MatchingSpec, RetrySpec, Spec, TargetSpec};
+pub use trip::{Trip, TripError};
 
 /// The policy around calls that no target entry takes over.
 pub const BUILT_IN: &str = "DaprBuiltInServiceRetries";
@@ -34,14 +38,21 @@ pub struct Resiliency {
     built_in: Option<Retry>,
 }
 
-/// The policies around one call: retry( timeout( attempt ) ).
+/// The policies around one call: retry( breaker( timeout( attempt ) ) ).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rules {
     /// Time of one attempt, to the last byte of its answer.
     pub timeout: Option<Duration>,
     /// Whether and when there is another attempt.
     pub retry: Option<Retry>,
+    /// Whether an attempt is made at all.
+    pub breaker: Option<BreakerRule>,
+    /// Breakers kept for the target, the least recently used goes first.
+    pub breakers: usize,
 }
+
+/// Breakers kept for a target that says nothing.
+pub const BREAKERS: usize = 100;
 
 // === impl Resiliency ===
 
@@ -71,6 +82,12 @@ impl Resiliency {
 
 impl Rules {
     fn is_empty(&self) -> bool {
-        *self == Self::default()
+        let Self {
+            timeout,
+            retry,
+            breaker,
+            breakers: _,
+        } = self;
+        timeout.is_none() && retry.is_none() && breaker.is_none()
     }
 }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use api::duration::GoDuration;
 
-use super::{ActorSpec, Matching, MatchingError, Pace, Retry, RetrySpec};
+use super::{
+    ActorSpec, BreakerRule, BreakerSpec, Matching, MatchingError, Pace, Retry, RetrySpec, Trip,
+};
 use crate::method::quote;
 
 /// Why an object is refused as a whole.
@@ -44,6 +46,7 @@ pub enum Invalid {
 
 const DEFAULT_PAUSE: Duration = Duration::from_secs(5);
 const DEFAULT_CAP: Duration = Duration::from_mins(1);
+const DEFAULT_OPEN: Duration = Duration::from_mins(1);
 
 /// A duration, or milliseconds when the text is a whole number.
 fn duration(text: &str) -> Result<GoDuration, api::duration::DurationError> {
@@ -95,6 +98,35 @@ pub(super) fn retry(name: &str, spec: &RetrySpec) -> Result<Retry, Invalid> {
             .filter(|max| *max >= 0)
             .map(|max| u32::try_from(max).unwrap_or(u32::MAX)),
         matching: Matching::parse(&matching.http_status_codes, &matching.grpc_status_codes)?,
+    })
+}
+
+pub(super) fn breaker(name: &str, spec: &BreakerSpec) -> Result<BreakerRule, Invalid> {
+    let BreakerSpec {
+        max_requests,
+        interval,
+        timeout,
+        trip,
+    } = spec;
+    let mut fields = Fields::default();
+    if *max_requests < 0 {
+        let line = format!("* cannot parse 'maxRequests', {max_requests}.000000 overflows uint");
+        fields.errors.push(line);
+    }
+    let interval = fields.duration("interval", interval, Duration::ZERO);
+    let timeout = fields.duration("timeout", timeout, Duration::ZERO);
+    let parsed = Trip::parse(trip);
+    if let Err(error) = &parsed {
+        let quoted = quote(trip);
+        fields.wrong("trip", &format!("invalid Expr {quoted}: {error}"));
+    }
+    fields.finish(name)?;
+    let or_none = |duration: Duration| (!duration.is_zero()).then_some(duration);
+    Ok(BreakerRule {
+        max_requests: u32::try_from(*max_requests).unwrap_or(u32::MAX).max(1),
+        interval: or_none(interval),
+        timeout: or_none(timeout).unwrap_or(DEFAULT_OPEN),
+        trip: parsed.unwrap_or_default(),
     })
 }
 

@@ -6,7 +6,9 @@ use std::{
     time::Duration,
 };
 
-use super::{BUILT_IN, Invalid, Resiliency, Retry, Rules, Spec, TargetSpec, decode};
+use super::{
+    BREAKERS, BUILT_IN, BreakerRule, Invalid, Resiliency, Retry, Rules, Spec, TargetSpec, decode,
+};
 use crate::method::quote;
 
 /// Names whose policies have a least number of retries.
@@ -49,6 +51,7 @@ pub enum Warning {
 pub struct Merge {
     timeouts: HashMap<String, Option<Duration>>,
     retries: HashMap<String, Retry>,
+    breakers: HashMap<String, BreakerRule>,
     apps: BTreeMap<String, TargetSpec>,
 }
 
@@ -62,7 +65,7 @@ impl Merge {
         let Spec {
             timeouts,
             retries,
-            circuit_breakers: _,
+            circuit_breakers,
             apps,
             actors,
         } = spec;
@@ -85,6 +88,10 @@ impl Merge {
             }
             parsed.retries.insert(name.clone(), retry);
         }
+        for (name, spec) in circuit_breakers {
+            let breaker = decode::breaker(name, spec)?;
+            parsed.breakers.insert(name.clone(), breaker);
+        }
         for (name, target) in apps {
             if target.circuit_breaker_cache_size < 0 {
                 return Err(Invalid::CacheSize);
@@ -94,6 +101,7 @@ impl Merge {
         actors.values().try_for_each(decode::actor)?;
         self.timeouts.extend(parsed.timeouts);
         self.retries.extend(parsed.retries);
+        self.breakers.extend(parsed.breakers);
         self.apps.extend(parsed.apps);
         Ok(warnings)
     }
@@ -132,9 +140,17 @@ impl Merge {
         let retry = named(&self.retries, &target.retry, |policy| {
             undefined("retry", policy);
         });
+        let breaker = named(&self.breakers, &target.circuit_breaker, |policy| {
+            undefined("circuitBreaker", policy);
+        });
         Rules {
             timeout: timeout.flatten(),
             retry,
+            breaker,
+            breakers: usize::try_from(target.circuit_breaker_cache_size)
+                .ok()
+                .filter(|size| *size > 0)
+                .unwrap_or(BREAKERS),
         }
     }
 
@@ -144,6 +160,8 @@ impl Merge {
         Rules {
             timeout: of_default(&self.timeouts, "Timeout").flatten(),
             retry: of_default(&self.retries, "Retry"),
+            breaker: of_default(&self.breakers, "CircuitBreaker"),
+            breakers: BREAKERS,
         }
     }
 }

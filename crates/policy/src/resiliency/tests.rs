@@ -118,6 +118,10 @@ fn what_is_wrong_is_said_in_the_known_words() {
         retries: map([("r", spec)]),
         ..Spec::default()
     };
+    let with_breaker = |spec: BreakerSpec| Spec {
+        circuit_breakers: map([("r", spec)]),
+        ..Spec::default()
+    };
     let with_codes = |http: &str, grpc: &str| {
         with_retry(RetrySpec {
             matching: MatchingSpec {
@@ -186,6 +190,21 @@ fn what_is_wrong_is_said_in_the_known_words() {
                 ..Spec::default()
             },
             "must provide a positive size".to_owned(),
+        ),
+        (
+            with_breaker(BreakerSpec {
+                trip: "a >".to_owned(),
+                ..BreakerSpec::default()
+            }),
+            format!("{prefix}error decoding 'trip': invalid Expr \"a >\": ERROR: <input>:1:4: Syntax error: mismatched input '<EOF>'"),
+        ),
+        (
+            with_breaker(BreakerSpec {
+                max_requests: -1,
+                interval: "x".to_owned(),
+                ..BreakerSpec::default()
+            }),
+            "invalid retry configuration \"r\": 2 error(s) decoding:\n\n* cannot parse 'maxRequests', -1.000000 overflows uint\n* error decoding 'interval': invalid duration \"x\"".to_owned(),
         ),
         (actor(""), "actor circuit breakers must include scope".to_owned()),
         (actor("all"), "unknown circuit breaker scope \"all\"".to_owned()),
@@ -309,4 +328,45 @@ fn codes_are_matched_by_their_kind() {
     assert!(!all.retries(20));
     let grpc_only = Matching::parse("", "14").unwrap();
     assert!(grpc_only.retries(500) && !grpc_only.retries(13));
+}
+
+#[test]
+fn breakers_have_defaults_and_are_found_like_the_others() {
+    let named = |trip: &str, timeout: &str| BreakerSpec {
+        trip: trip.to_owned(),
+        timeout: timeout.to_owned(),
+        ..BreakerSpec::default()
+    };
+    let resiliency = merged(&[Spec {
+        circuit_breakers: map([
+            ("five", named("", "5")),
+            (
+                "DefaultAppCircuitBreakerPolicy",
+                named("requests > 1", "-1s"),
+            ),
+            ("DefaultCircuitBreaker", named("requests > 9", "")),
+        ]),
+        apps: map([(
+            "b",
+            TargetSpec {
+                circuit_breaker: "five".to_owned(),
+                circuit_breaker_cache_size: 7,
+                ..TargetSpec::default()
+            },
+        )]),
+        ..Spec::default()
+    }]);
+    let rules = resiliency.rules("b").unwrap();
+    assert_eq!(rules.breakers, 7);
+    let rule = BreakerRule {
+        max_requests: 1,
+        interval: None,
+        timeout: MS(5),
+        trip: Trip::default(),
+    };
+    assert_eq!(rules.breaker, Some(rule));
+    let other = resiliency.rules("c").unwrap();
+    let breaker = other.breaker.as_ref().unwrap();
+    assert_eq!(breaker.timeout, Duration::from_mins(1));
+    assert_eq!(breaker.trip, Trip::parse("requests > 1").unwrap());
 }
