@@ -4,6 +4,7 @@
 //! Built from the Configuration and all Resiliency objects; a change swaps
 //! everything at once. Nothing here knows where the objects come from.
 
+mod breakers;
 mod convert;
 
 #[cfg(test)]
@@ -23,7 +24,10 @@ use policy::{
 use serde_json::Value;
 use tracing::{debug, error, info, warn};
 
+pub(crate) use breakers::Permit;
+
 use crate::resources::AccessControl;
+use breakers::Breakers;
 
 const SCOPE: &str = "dapr.runtime";
 
@@ -49,6 +53,7 @@ pub(crate) struct Live {
     guarded: AtomicBool,
     /// There is a Resiliency.
     resilient: AtomicBool,
+    breakers: Breakers,
 }
 
 impl Live {
@@ -71,6 +76,7 @@ impl Live {
             changing: Mutex::new(()),
             guarded: AtomicBool::new(false),
             resilient: AtomicBool::new(false),
+            breakers: Breakers::default(),
         };
         live.store(Policies {
             access: live.access_list(access)?,
@@ -113,6 +119,11 @@ impl Live {
             return None;
         }
         self.policies.load().resiliency.clone()
+    }
+
+    /// The circuit breakers; they outlive every change.
+    pub(crate) fn breakers(&self) -> &Breakers {
+        &self.breakers
     }
 
     fn store(&self, policies: Policies) {

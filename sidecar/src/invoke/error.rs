@@ -49,6 +49,9 @@ pub(crate) enum InvokeError {
         /// Last failure.
         status: Status,
     },
+    /// A circuit breaker says no.
+    #[error(transparent)]
+    Rejected(#[from] policy::resiliency::Rejected),
     /// The time of an attempt is over.
     #[error("context deadline exceeded")]
     Timeout,

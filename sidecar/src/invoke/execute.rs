@@ -44,7 +44,7 @@ pub(crate) struct Invoker {
     channel: Option<Arc<Channel>>,
     forwarder: Arc<Forwarder>,
     pub(super) limits: Limits,
-    policies: Arc<Live>,
+    pub(super) policies: Arc<Live>,
     /// Own app id and namespace, as every call carries them.
     caller: HeaderValue,
     caller_namespace: HeaderValue,

@@ -1,4 +1,4 @@
-//! Attempts under the user's policies: retry( timeout( one attempt ) ).
+//! Attempts under the user's policies: retry( breaker( timeout( one attempt ) ) ).
 //!
 //! One attempt is everything up to the last byte of the answer, built-in
 //! retries included. Mirrors Dapr 1.18 `pkg/api/http/directmessaging.go` with
@@ -8,10 +8,12 @@
 
 use std::{
     fmt,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use api::{duration::GoDuration, grpc::Code};
+use api::{duration::GoDuration, grpc::Code, verb::Verb};
+use http::StatusCode;
 use policy::{
     method::MethodError,
     resiliency::{Resiliency, Retry, Rules},
@@ -25,7 +27,10 @@ use super::{
     execute::{Answered, built_in},
     outgoing::Outgoing,
 };
-use crate::message::{Body, Response, body};
+use crate::{
+    message::{Body, Response, body},
+    policies::Permit,
+};
 
 const SCOPE: &str = "dapr.runtime";
 /// Bytes read of an answer nobody will see, so that its connection can be
@@ -72,6 +77,10 @@ impl Invoker {
             target: text,
             method: outgoing.parts().method.to_owned(),
         };
+        let key: Option<Arc<str>> = rules
+            .breaker
+            .as_ref()
+            .map(|_| format!("{text}:{}", operation.method).into());
         let retry = rules
             .retry
             .as_ref()
@@ -80,6 +89,11 @@ impl Invoker {
         let began = Instant::now();
         let mut attempts = 1;
         loop {
+            // A breaker that opens meanwhile has the last word.
+            let permit = match &key {
+                Some(key) => self.policies.breakers().admit(text, key, rules)?,
+                None => None,
+            };
             let deadline = rules.timeout.map(|timeout| time::Instant::now() + timeout);
             let outcome = match &valid {
                 Ok(()) => {
@@ -89,6 +103,8 @@ impl Invoker {
                 Err(invalid) => Err(invalid.clone().into()),
             };
             let verdict = Verdict::of(&outcome);
+            // Anything but a success has failed here and now.
+            let permit = permit.filter(|_| verdict == Verdict::Success);
             if verdict == Verdict::Success && attempts > 1 {
                 info!(target: SCOPE, "Recovered processing operation {operation} after {attempts} attempts");
             }
@@ -100,7 +116,9 @@ impl Invoker {
                     backoff.next(moment.elapsed, moment.random)
                 });
             let Some(pause) = pause else {
-                return outcome.map(|answered| attended(answered.response, deadline));
+                let is_head = outgoing.verb == Verb::Head;
+                return outcome
+                    .map(|answered| attended(answered.response, deadline, permit, is_head));
             };
             if attempts == 1 {
                 let shown = GoDuration::from(pause);
@@ -174,11 +192,34 @@ async fn within<T>(
     }
 }
 
-/// The answer, which ends early when its time is over.
-fn attended(mut response: Response, deadline: Option<time::Instant>) -> Response {
-    if let (Some(deadline), Body::Stream(_)) = (deadline, &response.body) {
-        let rest = std::mem::take(&mut response.body);
-        response.body = Body::stream(body::Attended::new(rest, deadline));
+/// The answer, which ends early when its time is over. Its breaker hears of
+/// success once all of it has been taken.
+fn attended(
+    mut response: Response,
+    deadline: Option<time::Instant>,
+    permit: Option<Permit>,
+    is_head: bool,
+) -> Response {
+    if deadline.is_none() && permit.is_none() {
+        return response;
+    }
+    // Bodies of these are never asked for.
+    let is_bodiless = is_head
+        || matches!(
+            response.status,
+            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+        );
+    let succeed = move || {
+        if let Some(permit) = permit {
+            permit.succeed();
+        }
+    };
+    match response.body {
+        Body::Stream(_) if !is_bodiless => {
+            let rest = std::mem::take(&mut response.body);
+            response.body = Body::stream(body::Attended::new(rest, deadline, succeed));
+        }
+        _ => succeed(),
     }
     response
 }

@@ -182,30 +182,35 @@ where
 }
 
 pin_project! {
-    /// A body that breaks off when its time is over.
-    pub(crate) struct Attended<B> {
+    /// A body that breaks off when its time is over, and says when it has
+    /// arrived whole.
+    pub(crate) struct Attended<B, F> {
         #[pin]
         body: B,
         #[pin]
-        deadline: Sleep,
+        deadline: Option<Sleep>,
+        // Dropped uncalled when the body does not arrive whole.
+        whole: Option<F>,
         over: bool,
     }
 }
 
-impl<B> Attended<B> {
-    /// `body` must have ended at `deadline`.
-    pub(crate) fn new(body: B, deadline: Instant) -> Self {
+impl<B, F> Attended<B, F> {
+    /// `body` must have ended at `deadline`; `whole` is called when it did.
+    pub(crate) fn new(body: B, deadline: Option<Instant>, whole: F) -> Self {
         Self {
             body,
-            deadline: sleep_until(deadline),
+            deadline: deadline.map(sleep_until),
+            whole: Some(whole),
             over: false,
         }
     }
 }
 
-impl<B> http_body::Body for Attended<B>
+impl<B, F> http_body::Body for Attended<B, F>
 where
     B: http_body::Body<Data = Bytes, Error = BodyError>,
+    F: FnOnce(),
 {
     type Data = Bytes;
     type Error = BodyError;
@@ -214,21 +219,33 @@ where
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let this = self.project();
+        let mut this = self.project();
         if *this.over {
             return Poll::Ready(None);
         }
         // First of all: a body that always has more would never look.
-        if this.deadline.poll(context).is_ready() {
+        let deadline = this.deadline.as_mut().as_pin_mut();
+        if deadline.is_some_and(|deadline| deadline.poll(context).is_ready()) {
             *this.over = true;
-            warn!(
-                target: "dapr.runtime",
-                "HTTP service invocation failed to complete with error: {}",
-                BodyError::Timeout
-            );
-            return Poll::Ready(Some(Err(BodyError::Timeout)));
+            this.whole.take();
+            let error = BodyError::Timeout;
+            warn!(target: "dapr.runtime", "HTTP service invocation failed to complete with error: {error}");
+            return Poll::Ready(Some(Err(error)));
         }
-        this.body.poll_frame(context)
+        let frame = std::task::ready!(this.body.as_mut().poll_frame(context));
+        match &frame {
+            Some(Ok(_)) if !this.body.is_end_stream() => {}
+            Some(Err(_)) => {
+                this.whole.take();
+            }
+            // Nobody asks again behind the last piece.
+            Some(Ok(_)) | None => {
+                if let Some(whole) = this.whole.take() {
+                    whole();
+                }
+            }
+        }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
