@@ -2,9 +2,9 @@
 //! knows whether trying again makes sense. Answers are read into types that
 //! keep only what sentry looks at, and never reach the log.
 
+mod error;
 mod objects;
 
-use std::error::Error;
 use std::time::Duration;
 
 use http::{Method, Request};
@@ -12,6 +12,7 @@ use kube::Client;
 use serde::de::DeserializeOwned;
 use tokio::time::{sleep, timeout};
 
+pub(crate) use error::CallError;
 pub(super) use objects::{
     ConfigurationObject, Container, ContainerStatus, Metadata, Named, Pod, TokenReview,
 };
@@ -24,31 +25,6 @@ const BUDGET: Duration = Duration::from_secs(4);
 const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
 /// Longest name of an object.
 const MAX_NAME: usize = 253;
-
-/// A call without the answer that was hoped for.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum CallError {
-    /// The API server says no.
-    #[error("{message}")]
-    Refused {
-        /// HTTP status.
-        code: u16,
-        /// Its words.
-        message: String,
-    },
-    /// No answer in time.
-    #[error("no answer from the API server within {} seconds", BUDGET.as_secs())]
-    Timeout,
-    /// No connection, or one that broke.
-    #[error("{}", chain(.0))]
-    Connection(kube::Error),
-    /// An answer of another form.
-    #[error("failed to parse the answer of the API server: {0}")]
-    Parse(#[from] serde_json::Error),
-    /// A request that cannot be written.
-    #[error("failed to build the request: {0}")]
-    Build(#[from] http::Error),
-}
 
 /// Kinds that are looked up by name.
 #[derive(Clone, Copy, Debug)]
@@ -195,52 +171,6 @@ impl Cluster {
     }
 }
 
-// === impl CallError ===
-
-impl CallError {
-    /// There is no such object, or no such kind.
-    pub(super) const fn is_missing(&self) -> bool {
-        matches!(self, Self::Refused { code: 404, .. })
-    }
-
-    /// The object changed since it was read.
-    pub(super) const fn is_conflict(&self) -> bool {
-        matches!(self, Self::Refused { code: 409, .. })
-    }
-
-    /// The API server did not decide: it is away, or too busy.
-    pub(super) const fn is_undecided(&self) -> bool {
-        match self {
-            Self::Refused { code, .. } => *code == 429 || *code >= 500,
-            Self::Timeout | Self::Connection(_) => true,
-            Self::Parse(_) | Self::Build(_) => false,
-        }
-    }
-
-    /// Grants may arrive a moment after the pod they are for.
-    const fn is_forbidden(&self) -> bool {
-        matches!(
-            self,
-            Self::Refused {
-                code: 401 | 403,
-                ..
-            }
-        )
-    }
-}
-
-impl From<kube::Error> for CallError {
-    fn from(error: kube::Error) -> Self {
-        match error {
-            kube::Error::Api(status) => Self::Refused {
-                code: status.code,
-                message: status.message,
-            },
-            other => Self::Connection(other),
-        }
-    }
-}
-
 // === impl Kind ===
 
 impl Kind {
@@ -310,21 +240,6 @@ fn is_name(text: &str) -> bool {
         })
 }
 
-/// The whole reason: an error of the client's connector names only the layer.
-fn chain(error: &kube::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let part = error.to_string();
-        if !text.contains(&part) {
-            text.push_str(": ");
-            text.push_str(&part);
-        }
-        source = error.source();
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -353,26 +268,5 @@ mod tests {
         ] {
             assert!(!is_name(name), "{name}");
         }
-    }
-
-    #[test]
-    fn verdicts_are_told_from_silence() {
-        let refused = |code| CallError::Refused {
-            code,
-            message: "x".into(),
-        };
-        for (error, undecided) in [
-            (refused(403), false),
-            (refused(404), false),
-            (refused(409), false),
-            (refused(422), false),
-            (refused(429), true),
-            (refused(500), true),
-            (refused(503), true),
-            (CallError::Timeout, true),
-        ] {
-            assert_eq!(error.is_undecided(), undecided, "{error:?}");
-        }
-        assert!(refused(404).is_missing() && refused(409).is_conflict());
     }
 }
