@@ -1,5 +1,6 @@
 //! sentry in a cluster: with the grants of the chart and no more.
 
+mod detour;
 mod identities;
 mod start;
 mod trust_bundle;

@@ -4,7 +4,8 @@ use nix::sys::signal::Signal;
 use tests::ports::reserve;
 use tests::{Process, eventually};
 
-use super::Home;
+use super::detour::Detour;
+use super::{Home, pod, request};
 
 /// The one fatal line of a sentry that ends by itself.
 fn fatal(process: &Process) -> String {
@@ -64,30 +65,44 @@ fn a_damaged_bundle_is_fatal_and_left_alone() {
 #[test]
 fn an_api_server_that_is_away_is_waited_for() {
     let home = Home::new("away");
-    let kubeconfig = home.bare.kubeconfig(&home.namespace, "dapr-sentry");
-    let text = std::fs::read_to_string(kubeconfig).unwrap();
-    let folder = tempfile::TempDir::new().unwrap();
-    let moved = folder.path().join("moved");
-    let start = text.find("https://127.0.0.1:").unwrap();
-    let end = start + text[start..].find('"').unwrap();
-    let nobody = format!("https://127.0.0.1:{}", reserve());
-    std::fs::write(&moved, text.replace(&text[start..end], &nobody)).unwrap();
-    let (port, health) = (reserve(), reserve());
-    let flag = format!("--kubeconfig={}", moved.display());
-    let process = Process::spawn("sentry", home.command(port, health, &[&flag]));
-    let sentry = super::Replica {
-        process,
-        port,
-        health,
-    };
+    let detour = Detour::to(&home.bare.kubeconfig(&home.namespace, "dapr-sentry"));
+    detour.close();
+    let sentry = detour.start(&home);
     let told = "cannot read our configuration yet, trying again";
     sentry.process.wait_for_output(told);
     let answer = eventually("the health server answers", || {
-        tests::Request::get("/healthz").try_send(health).ok()
+        tests::Request::get("/healthz").try_send(sentry.health).ok()
     });
     assert_eq!(answer.status, 503);
-    assert!(sentry.process.stdout().contains("onnection refused"));
-    sentry.process.signal(Signal::SIGTERM);
-    sentry.process.wait_for_code(0);
+    detour.open();
+    let sentry = sentry.healthy();
     assert_eq!(sentry.lines(told), 1);
+
+    // While it is away again nobody is denied and nothing falls over.
+    pod(home.bare, &home.namespace, "one", "app", "");
+    let request = request(home.bare, &home.namespace, "app", "one", "one");
+    sentry.sign(&request);
+    detour.close();
+    let answer = sentry.ask(&request);
+    const UNAVAILABLE: u32 = 14;
+    assert_eq!(answer.code(), UNAVAILABLE);
+    let text = answer.message();
+    assert!(text.starts_with("token review failed: "), "{text}");
+    let told = "cannot keep the trust bundle in step with the cluster";
+    sentry.process.wait_for_output(told);
+    assert!(sentry.is_healthy());
+    detour.open();
+    sentry
+        .process
+        .wait_for_output("in step with the cluster again");
+    sentry.sign(&request);
+
+    // A signal is heard at any time.
+    detour.close();
+    let waiting = detour.start(&home);
+    waiting.process.wait_for_output("trying again");
+    for replica in [sentry, waiting] {
+        replica.process.signal(Signal::SIGTERM);
+        replica.process.wait_for_code(0);
+    }
 }
