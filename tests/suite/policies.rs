@@ -2,6 +2,7 @@
 //! the calls of an app are tried.
 
 mod access;
+mod breakers;
 mod files;
 mod retries;
 mod timeouts;

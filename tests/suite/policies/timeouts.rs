@@ -6,7 +6,7 @@ use tests::{After, Exchange, Gate, RawApp, RawClient, Request, invoke_path};
 
 use super::{Stage, direct_invoke};
 
-const TIMEOUT: &str = "{policies: {timeouts: {short: 300ms}}, targets: {apps: {callee: {timeout: short}, caller: {timeout: short}}}}";
+const TIMEOUT: &str = "{policies: {timeouts: {short: 1s}}, targets: {apps: {callee: {timeout: short}, caller: {timeout: short}}}}";
 
 /// Answers only once the door is open.
 fn patient(gate: &Arc<Gate>) -> RawApp {
@@ -25,10 +25,10 @@ fn a_call_ends_before_its_app_has_answered() {
     let gate = Arc::new(Gate::new());
     let stage = Stage::new(TIMEOUT, patient(&gate));
     let expired = direct_invoke("callee", "context deadline exceeded");
+    stage.caller.invoke("callee", "fast").expect(200, "ok");
     stage.caller.invoke("callee", "slow").expect(500, &expired);
     gate.open();
     stage.caller.invoke("callee", "slow").expect(200, "ok");
-    stage.caller.invoke("callee", "fast").expect(200, "ok");
     assert_eq!(stage.app.take().len(), 3);
 }
 
