@@ -1,4 +1,5 @@
 //! Operator, sentry and injector against a real API server without nodes.
 
 mod bare;
+mod chart;
 mod sentry;
