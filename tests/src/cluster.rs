@@ -1,6 +1,6 @@
 //! Real Kubernetes for tests, in two sizes: [`Bare`] is etcd and an API server
 //! on loopback, without nodes, enough for whatever only talks to the API
-//! server; the other is a whole cluster of one node, where pods run. Both are
+//! server; [`node`] is a whole cluster of one node, where pods run. Both are
 //! used through [`Api`].
 
 use std::process::Command;
@@ -12,6 +12,7 @@ use crate::process::Process;
 pub mod api;
 pub mod assets;
 pub mod bare;
+pub mod node;
 mod pki;
 
 pub use api::{Api, Refusal};

@@ -4,6 +4,7 @@
 
 mod chart;
 mod ci;
+mod cluster;
 mod demo;
 mod deny;
 mod generate;
@@ -90,6 +91,11 @@ const TASKS: &[(&str, &str, Task)] = &[
         "images",
         "static programs in container images, target/images [--profile dist|release]",
         images::run,
+    ),
+    (
+        "cluster",
+        "a real one-node cluster: build|up|down|kubectl|helm|load|exec",
+        cluster::run,
     ),
     (
         "bench",

@@ -55,3 +55,10 @@ pub(crate) fn cache(name: &str) -> Result<PathBuf> {
         .context("neither XDG_CACHE_HOME nor HOME is set")?;
     Ok(base.join("dapr-rs").join(name))
 }
+
+/// Cargo put this very program beside the others.
+pub(crate) fn target_folder() -> Result<PathBuf> {
+    let program = env::current_exe().context("where is xtask?")?;
+    let folder = program.parent().context("a program is in a folder")?;
+    Ok(folder.to_path_buf())
+}

@@ -2,30 +2,34 @@
 //! runs every suite even when an earlier one failed. A suite whose needs are
 //! missing counts as failed, by name; on CI they are installed first.
 
-mod needs;
+pub(crate) mod cluster;
+pub(crate) mod needs;
 
-use std::{
-    env,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{env, path::Path, process::Command};
 
 use anyhow::{Context, Result, bail};
 
 use crate::step;
 
+use cluster::Cluster;
 use needs::Need;
 
 /// Packages whose binaries the suites start.
-const PROGRAMS: &[&str] = &["sidecar", "operator", "cli", "hello"];
+const PROGRAMS: &[&str] = &["sidecar", "operator", "injector", "cli", "hello"];
 
 /// Where the suites find programs; a value from outside wins, so that foreign
 /// binaries can stand in.
 const BINARIES: &[(&str, &str)] = &[
     ("DAPRD_BIN", "daprd"),
     ("SENTRY_BIN", "sentry"),
+    ("OPERATOR_BIN", "operator"),
+    ("INJECTOR_BIN", "injector"),
     ("DAPR_BIN", "dapr"),
 ];
+
+/// Each test says whether it needs the cluster for itself; most of the time
+/// they wait for pods.
+const KUBERNETES: &[&str] = &["kubernetes::", "--test-threads=8"];
 
 /// All suites select the whole workspace: another selection would have other
 /// crate features and build half of the graph again.
@@ -39,6 +43,7 @@ struct Suite {
     /// Variables that must name something, else the suite runs only when it
     /// is asked for.
     given: &'static [&'static str],
+    cluster: Cluster,
 }
 
 const SUITES: &[Suite] = &[
@@ -48,20 +53,46 @@ const SUITES: &[Suite] = &[
         filter: &[],
         needs: &[],
         given: &[],
+        cluster: Cluster::None,
     },
     Suite {
         name: "process",
         select: &["--test", "*"],
-        filter: &["--skip", "quickstart::"],
+        filter: &[
+            "--skip",
+            "quickstart::",
+            "--skip",
+            "control_plane::",
+            "--skip",
+            "kubernetes::",
+        ],
         needs: &[],
         given: &[],
+        cluster: Cluster::None,
     },
     Suite {
         name: "quickstart",
         select: &["--test", "*"],
         filter: &["quickstart::"],
-        needs: &[needs::PYTHON, needs::VENV, needs::IPROUTE],
+        needs: needs::EXAMPLES,
         given: &[],
+        cluster: Cluster::None,
+    },
+    Suite {
+        name: "control-plane",
+        select: &["--test", "*"],
+        filter: &["control_plane::"],
+        needs: needs::CONTROL_PLANE,
+        given: &[],
+        cluster: Cluster::Bare,
+    },
+    Suite {
+        name: "kubernetes",
+        select: &["--test", "*"],
+        filter: KUBERNETES,
+        needs: needs::NODE,
+        given: &[],
+        cluster: Cluster::Node,
     },
     Suite {
         name: "interop",
@@ -69,6 +100,7 @@ const SUITES: &[Suite] = &[
         filter: &["--ignored", "interop::"],
         needs: &[],
         given: &["FOREIGN_DAPRD_BIN", "FOREIGN_SENTRY_BIN"],
+        cluster: Cluster::None,
     },
 ];
 
@@ -136,14 +168,18 @@ fn build(root: &Path) -> Result<()> {
 }
 
 fn run_suite(root: &Path, suite: &Suite) -> Result<()> {
-    needs::provide(suite.needs)?;
+    let cluster = suite.cluster.start(root, suite.needs)?;
     if !suite.filter.is_empty() {
         something_matches(root, suite)?;
     }
-    step::run(
+    let mut command = cargo_test(root, suite)?;
+    command.envs(cluster.environment());
+    let tested = step::run(
         &format!("test {}", suite.name),
-        cargo_test(root, suite)?.arg("--").args(suite.filter),
-    )
+        command.arg("--").args(suite.filter),
+    );
+    cluster.end(root)?;
+    tested
 }
 
 /// A filter that selects nothing passes silently: refuse it.
@@ -178,20 +214,13 @@ fn cargo_test(root: &Path, suite: &Suite) -> Result<Command> {
             "--no-fail-fast",
         ])
         .args(suite.select);
-    let folder = target_folder()?;
+    let folder = step::target_folder()?;
     for (variable, program) in BINARIES {
         if env::var_os(variable).is_none_or(|value| value.is_empty()) {
             command.env(variable, folder.join(program));
         }
     }
     Ok(command)
-}
-
-/// Cargo put this very program beside the others.
-fn target_folder() -> Result<PathBuf> {
-    let program = env::current_exe().context("where is xtask?")?;
-    let folder = program.parent().context("a program is in a folder")?;
-    Ok(folder.to_path_buf())
 }
 
 #[cfg(test)]
@@ -208,7 +237,16 @@ mod tests {
             let suites = selected(&words(line)).unwrap();
             suites.iter().map(|suite| suite.name).collect::<Vec<_>>()
         };
-        assert_eq!(names(""), ["unit", "process", "quickstart"]);
+        assert_eq!(
+            names(""),
+            [
+                "unit",
+                "process",
+                "quickstart",
+                "control-plane",
+                "kubernetes"
+            ]
+        );
         assert_eq!(names("--only quickstart unit"), ["quickstart", "unit"]);
     }
 

@@ -1,4 +1,4 @@
-//! Where the programs of a cluster are. `cargo xtask cluster programs` builds
+//! Where the programs of a cluster are. `cargo xtask cluster build` builds
 //! them; `KUBEBUILDER_ASSETS` names a folder with somebody else's.
 
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::binaries::checkout;
 
 /// A program: from `KUBEBUILDER_ASSETS`, else from the folder that
-/// `cargo xtask cluster programs` linked, else from the `PATH`.
+/// `cargo xtask cluster build` linked, else from the `PATH`.
 #[track_caller]
 pub fn program(name: &str) -> PathBuf {
     let given = std::env::var_os("KUBEBUILDER_ASSETS").filter(|value| !value.is_empty());
@@ -21,5 +21,5 @@ pub fn program(name: &str) -> PathBuf {
         .chain(["/usr/sbin".into(), "/sbin".into()])
         .map(|folder| folder.join(name))
         .find(|file| file.is_file())
-        .unwrap_or_else(|| panic!("no {name}: run `cargo xtask cluster programs`"))
+        .unwrap_or_else(|| panic!("no {name}: run `cargo xtask cluster build`"))
 }

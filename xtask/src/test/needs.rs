@@ -9,30 +9,98 @@ use anyhow::{Result, bail};
 use crate::step;
 
 /// One Debian package and the command that succeeds once it is there.
-pub(super) struct Need {
+pub(crate) struct Need {
     package: &'static str,
     probe: &'static [&'static str],
 }
 
-pub(super) const PYTHON: Need = Need {
+const PYTHON: Need = Need {
     package: "python3",
     probe: &["python3", "--version"],
 };
 
 /// Debian splits `venv` and the wheel of pip from the interpreter.
-pub(super) const VENV: Need = Need {
+const VENV: Need = Need {
     package: "python3-venv",
     probe: &["python3", "-c", "import ensurepip, venv"],
 };
 
 /// The quickstarts share ports, so each runs in a network of its own.
-pub(super) const IPROUTE: Need = Need {
+const IPROUTE: Need = Need {
     package: "iproute2",
     probe: &["ip", "-V"],
 };
 
+const GO: Need = Need {
+    package: "golang-go",
+    probe: &["go", "version"],
+};
+
+const NPM: Need = Need {
+    package: "npm",
+    probe: &["npm", "--version"],
+};
+
+const ETCD: Need = Need {
+    package: "etcd-server",
+    probe: &["etcd", "--version"],
+};
+
+const CONTAINERD: Need = Need {
+    package: "containerd",
+    probe: &["containerd", "--version"],
+};
+
+const RUNC: Need = Need {
+    package: "runc",
+    probe: &["/usr/sbin/runc", "--version"],
+};
+
+const NETWORK_PLUGINS: Need = Need {
+    package: "containernetworking-plugins",
+    probe: &["test", "-x", "/usr/lib/cni/bridge"],
+};
+
+const NFTABLES: Need = Need {
+    package: "nftables",
+    probe: &["/usr/sbin/nft", "--version"],
+};
+
+/// kube-proxy forgets the connections of Services that are gone.
+const CONNTRACK: Need = Need {
+    package: "conntrack",
+    probe: &["/usr/sbin/conntrack", "--version"],
+};
+
+/// The portmap plugin asks for it.
+const IPTABLES: Need = Need {
+    package: "iptables",
+    probe: &["/usr/sbin/iptables", "--version"],
+};
+
+/// What the examples need.
+pub(crate) const EXAMPLES: &[Need] = &[PYTHON, VENV, IPROUTE];
+
+/// What building the programs of a cluster needs.
+pub(crate) const PROGRAMS: &[Need] = &[GO, NPM, PYTHON];
+
+/// What an API server without nodes needs.
+pub(crate) const CONTROL_PLANE: &[Need] = &[ETCD];
+
+/// What a node needs.
+pub(crate) const NODE: &[Need] = &[
+    ETCD,
+    CONTAINERD,
+    RUNC,
+    NETWORK_PLUGINS,
+    NFTABLES,
+    CONNTRACK,
+    IPTABLES,
+    IPROUTE,
+];
+
 /// Makes sure that everything is there, or says how to get it.
-pub(super) fn provide(needs: &[Need]) -> Result<()> {
+pub(crate) fn provide(needs: &[Need]) -> Result<()> {
     let packages = missing(needs);
     if packages.is_empty() {
         return Ok(());
