@@ -12,6 +12,8 @@ mod cluster;
 mod daprsystem;
 pub mod metrics;
 pub mod patch;
+#[cfg(test)]
+mod pki;
 pub mod pod;
 mod program;
 pub mod requesters;

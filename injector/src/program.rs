@@ -20,7 +20,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::SCOPE;
 use crate::daprsystem::Mtls;
 use crate::metrics::Metrics;
-use crate::server::{self, Trust, Webhook};
+use crate::server::{self, Ending, Trust, Webhook};
 use crate::service_accounts;
 use crate::serving::Serving;
 use crate::settings::{Settings, SettingsError};
@@ -102,7 +102,7 @@ async fn run(flags: Flags) -> Result<(), RunError> {
     let mtls = Mtls::default();
     let instance = format!("{:016x}", fastrand::u64(..));
     let (announce, trust) = watch::channel(None);
-    let drain = Drain::default();
+    let (farewell, drain) = (Drain::default(), Drain::default());
     let webhook = Arc::new(Webhook {
         sidecar,
         requesters: requesters.clone(),
@@ -110,7 +110,11 @@ async fn run(flags: Flags) -> Result<(), RunError> {
         instance: instance.clone(),
         metrics,
     });
-    let serving = server::serve(listener, webhook, trust, drain.watch());
+    let ending = Ending {
+        farewell: farewell.watch(),
+        drain: drain.watch(),
+    };
+    let serving = server::serve(listener, webhook, trust, ending);
     let mut serving = lifecycle::spawn("injector", serving);
     let learning = service_accounts::learn(client.clone(), requesters);
     let _learning = lifecycle::spawn("service accounts", learning).abort_on_drop();
@@ -134,6 +138,7 @@ async fn run(flags: Flags) -> Result<(), RunError> {
     };
     tracing::info!(target: SCOPE, "received signal '{signal}'; beginning shutdown");
     service.not_ready();
+    farewell.start();
     tokio::select! {
         () = tokio::time::sleep(FAREWELL) => {}
         _ = stop(&mut signals) => {}

@@ -13,7 +13,7 @@ pub use self::answer::Answer;
 use self::request::Request;
 pub(crate) use self::request::Review;
 use crate::SCOPE;
-use crate::annotations::{self, truthy};
+use crate::annotations::{self, Annotations, truthy};
 use crate::metrics::{Metrics, Reason};
 use crate::patch::{self, Current, Injection};
 use crate::pod::Pod;
@@ -119,16 +119,16 @@ fn decide(review: &Review, request: &Request, rules: &Rules<'_>) -> Answer {
 }
 
 fn wants_sidecar(pod: &Pod<'_>) -> bool {
-    annotation(pod, annotations::ENABLED).is_some_and(truthy)
+    let given = pod
+        .annotations
+        .and_then(|given| given.get(annotations::ENABLED)?.as_str());
+    given.is_some_and(truthy)
 }
 
 /// What metrics and log lines call the app: not checked yet.
 fn diagnostic_app_id<'a>(pod: &Pod<'a>) -> &'a str {
-    annotation(pod, annotations::APP_ID).unwrap_or(pod.name)
-}
-
-fn annotation<'a>(pod: &Pod<'a>, name: &str) -> Option<&'a str> {
-    pod.annotations?.get(name)?.as_str()
+    let given = Annotations::new(pod.annotations);
+    given.text(annotations::APP_ID).unwrap_or(pod.name)
 }
 
 fn log(injection: &Injection, request: &Request, app_id: &str) {

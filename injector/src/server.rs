@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -36,6 +36,10 @@ const HANDSHAKE: Duration = Duration::from_secs(9);
 const REQUEST: Duration = Duration::from_secs(10);
 /// Several times what an API server accepts itself.
 const LARGEST: usize = 8 << 20;
+/// Silence after which a connection is closed. API servers keep theirs for
+/// 90 s; closing one of them earlier could meet the next request half-way, and
+/// a request that is lost is a pod without sidecar.
+const IDLE: Duration = Duration::from_mins(2);
 const LIMITS: HttpLimits = HttpLimits {
     header_bytes: 16 * 1024,
     header_list_bytes: 16 * 1024,
@@ -60,15 +64,22 @@ pub(crate) struct Trust {
     pub(crate) anchors: watch::Receiver<TrustAnchors>,
 }
 
+/// What ends: first every connection after its next answer, then all.
+#[derive(Clone)]
+pub(crate) struct Ending {
+    pub(crate) farewell: Watch,
+    pub(crate) drain: Watch,
+}
+
 /// Serves until the drain starts.
 pub(crate) async fn serve(
     listener: TcpListener,
     webhook: Arc<Webhook>,
     trust: watch::Receiver<Option<Trust>>,
-    drain: Watch,
+    ending: Ending,
 ) -> std::io::Result<()> {
-    serve::accept_here(listener, drain.clone(), move |socket| {
-        connection(socket, Arc::clone(&webhook), trust.clone(), drain.clone())
+    serve::accept_here(listener, ending.drain.clone(), move |socket| {
+        connection(socket, Arc::clone(&webhook), trust.clone(), ending.clone())
     })
     .await
 }
@@ -77,8 +88,12 @@ async fn connection(
     socket: TcpStream,
     webhook: Arc<Webhook>,
     mut trust: watch::Receiver<Option<Trust>>,
-    mut drain: Watch,
+    ending: Ending,
 ) {
+    let Ending {
+        farewell,
+        mut drain,
+    } = ending;
     let peer = socket.peer_addr().ok();
     let handshake = async {
         let trust = trust.wait_for(Option::is_some).await.ok()?.clone()?;
@@ -93,20 +108,23 @@ async fn connection(
     };
     let last = Arc::new(Notify::new());
     let after = Arc::clone(&last);
-    let service = service_fn(move |request| {
+    let service = service_fn(move |request: Request<Incoming>| {
         let (webhook, anchors) = (Arc::clone(&webhook), anchors.clone());
-        let last = Arc::clone(&after);
+        let (after, farewell) = (Arc::clone(&after), farewell.clone());
         async move {
-            let answer = call(request, &webhook, &anchors).await;
-            if answer.last {
-                last.notify_one();
+            let version = request.version();
+            let mut answer = call(request, &webhook, &anchors).await;
+            answer.last |= farewell.is_started();
+            if answer.last && version == Version::HTTP_2 {
+                after.notify_one();
             }
-            Ok::<_, Infallible>(response(answer))
+            Ok::<_, Infallible>(response(answer, version))
         }
     });
     let ours = Drain::default();
     let watch = ours.watch();
-    let builder = LIMITS.builder();
+    let mut builder = LIMITS.builder();
+    builder.http1().header_read_timeout(IDLE);
     let serving = serve::connection(stream, &builder, service, watch);
     tokio::pin!(serving);
     tokio::select! {
@@ -151,12 +169,19 @@ async fn call(
     review::answer(&body, content_type.map(HeaderValue::as_bytes), &rules)
 }
 
-fn response(answer: Answer) -> Response<Full<Bytes>> {
+fn response(answer: Answer, version: Version) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::from(answer.body));
     *response.status_mut() = answer.status;
+    let headers = response.headers_mut();
     let content_type = HeaderValue::from_static(answer.content_type);
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, content_type);
+    headers.insert(header::CONTENT_TYPE, content_type);
+    // Said with the answer, or the client might use the connection once more
+    // before it sees it closed.
+    if answer.last && version != Version::HTTP_2 {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     response
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,7 +39,7 @@ const TICK: Duration = Duration::from_secs(1);
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// How long our own question may be refused before we do without: rights take
 /// a moment to arrive.
-const REFUSALS: Duration = Duration::from_secs(10);
+const REFUSALS: Duration = Duration::from_secs(5);
 
 /// Why the API server may not call us.
 #[derive(Debug, thiserror::Error)]
@@ -256,3 +256,6 @@ impl Keeper {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

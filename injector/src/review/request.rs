@@ -49,7 +49,7 @@ impl Review {
         // Types would take a list of their fields for an object.
         for path in ["", "/request", "/request/kind", "/request/userInfo"] {
             let part = value.pointer(path);
-            if part.is_some_and(|part| part.is_array()) {
+            if part.is_some_and(Value::is_array) {
                 let expected = format!("AdmissionReview{path} must be an object, not a list");
                 return Err(serde_json::Error::custom(expected));
             }

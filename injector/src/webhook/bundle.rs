@@ -54,8 +54,13 @@ pub(super) fn same(one: &TrustAnchors, other: &TrustAnchors) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::configuration::tests::{entry, root};
+    use super::super::configuration::tests::entry;
     use super::*;
+    use crate::pki::Root;
+
+    fn root(name: &str) -> TrustAnchors {
+        Root::new(name).anchors()
+    }
 
     #[test]
     fn a_foreign_root_stays_for_a_while() {

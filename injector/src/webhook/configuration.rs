@@ -60,17 +60,7 @@ pub(super) fn patch(entries: &[Entry], wanted: &TrustAnchors) -> Option<Value> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-
-    pub(in super::super) fn root(name: &str) -> TrustAnchors {
-        let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        params
-            .distinguished_name
-            .push(rcgen::DnType::CommonName, name);
-        let key = rcgen::KeyPair::generate().unwrap();
-        let certificate = params.self_signed(&key).unwrap();
-        TrustAnchors::from_certificates(vec![certificate.der().clone()]).unwrap()
-    }
+    use crate::pki::Root;
 
     pub(in super::super) fn entry(name: &str, held: Option<&TrustAnchors>) -> Entry {
         Entry {
@@ -81,7 +71,7 @@ pub(super) mod tests {
 
     #[test]
     fn every_entry_is_patched_when_one_is_wrong() {
-        let (one, other) = (root("one"), root("other"));
+        let (one, other) = (Root::new("one").anchors(), Root::new("other").anchors());
         let bundle = STANDARD.encode(one.pem());
         let object = json!({"webhooks": [
             {"name": "a", "clientConfig": {"caBundle": bundle}},
