@@ -270,7 +270,15 @@ impl Rpc {
         })
     }
 
-    async fn next_message(&mut self) -> Result<Option<Bytes>, String> {
+    /// Waits for the head of the answer: the server has taken the call.
+    ///
+    /// # Errors
+    /// The stream or the connection failed.
+    pub fn opened(&mut self) -> Result<(), String> {
+        bounded(self.read_head())
+    }
+
+    async fn read_head(&mut self) -> Result<(), String> {
         if let Some(response) = self.response.take() {
             let (head, body) = response
                 .await
@@ -279,6 +287,11 @@ impl Rpc {
             self.head = Some((head.status.as_u16(), head.headers));
             self.body = Some(body);
         }
+        Ok(())
+    }
+
+    async fn next_message(&mut self) -> Result<Option<Bytes>, String> {
+        self.read_head().await?;
         let body = self.body.as_mut().expect("the head has come");
         loop {
             if let Some(message) = self.reader.next_message().map_err(|e| e.to_string())? {

@@ -2,4 +2,5 @@
 
 mod bare;
 mod chart;
+mod operator;
 mod sentry;

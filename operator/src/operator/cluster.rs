@@ -14,6 +14,9 @@ use serde::de::DeserializeOwned;
 /// Longest wait for the answer to one request; a watch has its own rules.
 pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Longest name of an object.
+pub(super) const LONGEST_NAME: usize = 253;
+
 /// Where an object lives.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct ObjectKey {
@@ -106,6 +109,9 @@ where
 pub(super) enum RequestError {
     #[error("{}", explain(.0))]
     Kube(#[from] kube::Error),
+    /// A name that no object can have; worded as the API server would.
+    #[error("{plural} {name:?} not found")]
+    NoName { plural: &'static str, name: String },
     #[error("the API server did not answer within {} s", REQUEST_TIMEOUT.as_secs())]
     Timeout,
 }
@@ -119,7 +125,7 @@ impl RequestError {
     }
 
     pub(super) fn is_not_found(&self) -> bool {
-        self.code() == Some(404)
+        matches!(self, Self::NoName { .. }) || self.code() == Some(404)
     }
 
     /// Changed meanwhile, or created by somebody else.
@@ -131,6 +137,19 @@ impl RequestError {
     pub(super) fn is_invalid(&self) -> bool {
         self.code() == Some(422)
     }
+}
+
+/// Whether a text can be the name of an object. Names of callers and users
+/// become part of a path: none of them may lead to another resource.
+pub(super) fn is_name(text: &str) -> bool {
+    let edge = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    let bytes = text.as_bytes();
+    bytes.len() <= LONGEST_NAME
+        && edge(bytes.first())
+        && edge(bytes.last())
+        && bytes
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
 }
 
 /// Gives a request its time limit.
@@ -212,5 +231,32 @@ impl Backoff {
     /// True before the first pause after a reset.
     pub(super) const fn is_fresh(&self) -> bool {
         self.tries == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_leads_elsewhere() {
+        for name in ["daprsystem", "a.b-c_d", "A1"] {
+            assert!(is_name(name), "{name}");
+        }
+        for name in [
+            "",
+            ".",
+            "..",
+            "a/b",
+            "../secrets/x",
+            "a%2fb",
+            "a?b",
+            "a#b",
+            "-a",
+            "a.",
+        ] {
+            assert!(!is_name(name), "{name}");
+        }
+        assert!(!is_name(&"a".repeat(254)));
     }
 }

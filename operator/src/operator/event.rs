@@ -9,12 +9,10 @@ use kube::Api;
 use kube::api::PostParams;
 
 use super::MANAGER;
-use super::cluster::{RequestError, request};
+use super::cluster::{LONGEST_NAME, RequestError, request};
 
 /// Longest message the API server takes, in bytes.
 const LONGEST: usize = 1024;
-/// Longest name of an object.
-const LONGEST_NAME: usize = 253;
 
 /// What an event is about.
 #[derive(Clone, Copy, Debug)]

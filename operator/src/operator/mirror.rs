@@ -21,8 +21,9 @@ use super::cluster::{Backoff, ObjectKey, explain};
 const WATCH_SECONDS: u32 = 100;
 /// Objects per page of a list; what a page holds is the peak of our memory.
 const PAGE: u32 = 100;
-/// Pauses after a failure.
-const PAUSES: Backoff = Backoff::new(Duration::from_millis(800), Duration::from_secs(30));
+/// Pauses after a failure. The first is short: an API server whose caches are
+/// not warm yet refuses watches for a moment.
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(30));
 /// Pause before asking again for a kind that is not installed.
 const MISSING_PAUSE: Duration = Duration::from_secs(30);
 

@@ -26,7 +26,7 @@ use tokio::time::timeout;
 use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status, async_trait};
 
-use super::super::cluster::{RequestError, objects, request};
+use super::super::cluster::{RequestError, is_name, objects, request};
 use super::super::resource::{Hub, Object, Secrets};
 use super::assigned::Pods;
 use super::caller::{authorize, authorize_configuration};
@@ -63,6 +63,12 @@ impl Service {
             return Ok(object);
         }
         let kind = hub.kind();
+        if !is_name(name) {
+            return Err(Refusal::Request(RequestError::NoName {
+                plural: kind.plural(),
+                name: name.to_owned(),
+            }));
+        }
         let api = objects::<DynamicObject>(&self.client, &kind.resource(), Some(namespace));
         let object = request(api.get(name)).await?;
         let (_, object) = Object::new(kind, object).ok_or(Refusal::Nameless)?;

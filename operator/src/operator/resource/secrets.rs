@@ -12,7 +12,7 @@ use kube::Api;
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
-use super::super::cluster::{RequestError, request};
+use super::super::cluster::{RequestError, is_name, request};
 use super::kind::{Kind, Object};
 
 /// Reads at a time: each is a connection, and a thousand sidecars may ask at
@@ -81,21 +81,22 @@ impl Secrets {
     }
 
     async fn read(&self, namespace: &str, name: &str) -> Result<Data, SecretError> {
+        let failed = |source| SecretError::Read {
+            name: name.to_owned(),
+            source,
+        };
+        if !is_name(name) {
+            return Err(failed(RequestError::NoName {
+                plural: "secrets",
+                name: name.to_owned(),
+            }));
+        }
         // The semaphore is never closed.
         let _permit = self.permits.acquire().await;
         let api: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
-        match request(api.get(name)).await {
-            Ok(secret) => Ok(secret
-                .data
-                .unwrap_or_default()
-                .into_iter()
-                .map(|(key, value)| (key, value.0))
-                .collect()),
-            Err(source) => Err(SecretError::Read {
-                name: name.to_owned(),
-                source,
-            }),
-        }
+        let secret = request(api.get(name)).await.map_err(failed)?;
+        let data = secret.data.unwrap_or_default().into_iter();
+        Ok(data.map(|(key, value)| (key, value.0)).collect())
     }
 }
 
