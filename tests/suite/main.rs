@@ -14,6 +14,7 @@ mod cli;
 mod control_plane;
 mod fidelity;
 mod interop;
+mod kubernetes;
 mod lifecycle;
 mod names;
 mod policies;

@@ -1,6 +1,6 @@
 //! `cargo xtask images`: the programs as they ship, each in an image of its
 //! own, written to `target/images/<name>.tar`; beside them the app of the
-//! Kubernetes examples. No container engine is needed.
+//! Kubernetes examples and that of the end-to-end tests. No container engine is needed.
 
 use std::{
     env, fs,
@@ -19,6 +19,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("sentry", "operator"),
     ("injector", "injector"),
     ("sample", "sample"),
+    ("test-app", "test-app"),
 ];
 /// What the chart names by default.
 const REGISTRY: &str = "localhost/dapr";

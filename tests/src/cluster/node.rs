@@ -124,8 +124,11 @@ pub fn down() -> io::Result<()> {
         });
     }
     let _ = fs::remove_file(kubeconfig());
-    inner::remove_groups();
-    match fs::remove_dir_all(state()) {
+    let state = state();
+    within(STARTING, "the control groups are gone", || {
+        inner::remove_group(&state).then_some(())
+    });
+    match fs::remove_dir_all(state) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }

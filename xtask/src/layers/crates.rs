@@ -29,8 +29,8 @@ const CONTROL_PLANE: &[&str] = &[
 ];
 const KUBERNETES: &[&str] = &["kube", "k8s-openapi"];
 
-/// `tests`, `bench` and `xtask` may use everything and have no row.
-const TOOLS: &[&str] = &["bench", "tests", "xtask"];
+/// `tests` with its app, `bench` and `xtask` may use everything and have no row.
+const TOOLS: &[&str] = &["bench", "test-app", "tests", "xtask"];
 
 const RULES: &[Rule] = &[
     Rule {

@@ -22,6 +22,7 @@ const GROUPS: &str = "/sys/fs/cgroup";
 /// Never returns while all is well.
 pub(super) fn run(state: &Path) -> io::Result<()> {
     mounts(state)?;
+    make_group(state)?;
     network()?;
     settings::write(state)?;
     let mut components = Vec::new();
@@ -157,27 +158,43 @@ fn bury(components: &[(&'static str, Child)]) -> io::Result<()> {
     }
 }
 
-/// Removes the control groups of pods that no longer exist; those of another
-/// cluster are in use and stay.
-pub(super) fn remove_groups() {
-    let mut folders = vec![PathBuf::from(GROUPS)];
-    let mut found = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                if entry
-                    .path()
-                    .components()
-                    .any(|part| part.as_os_str() == "kubepods")
-                {
-                    found.push(entry.path());
-                }
-                folders.push(entry.path());
-            }
+/// One group per cluster: a kubelet ends pods it does not know, wherever it
+/// finds their groups. It exists in every hierarchy, or in the one there is.
+fn make_group(state: &Path) -> io::Result<()> {
+    for hierarchy in hierarchies() {
+        fs::create_dir_all(hierarchy.join(settings::group(state)))?;
+    }
+    Ok(())
+}
+
+/// Removes the groups that the pods left behind; false while a process that
+/// was killed is still in one.
+pub(super) fn remove_group(state: &Path) -> bool {
+    let groups = hierarchies().into_iter();
+    groups
+        .map(|hierarchy| hierarchy.join(settings::group(state)))
+        .inspect(|group| remove(group))
+        .all(|group| !group.exists())
+}
+
+fn remove(group: &Path) {
+    for entry in fs::read_dir(group).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove(&entry.path());
         }
     }
-    // The deepest were found last.
-    for folder in found.iter().rev() {
-        let _ = fs::remove_dir(folder);
+    let _ = fs::remove_dir(group);
+}
+
+/// The one hierarchy of version 2, or each controller's of version 1.
+fn hierarchies() -> Vec<PathBuf> {
+    let root = PathBuf::from(GROUPS);
+    if root.join("cgroup.controllers").exists() {
+        return vec![root];
     }
+    let entries = fs::read_dir(root).into_iter().flatten().flatten();
+    entries
+        .map(|entry| entry.path())
+        .filter(|path| path.join("cgroup.procs").exists())
+        .collect()
 }

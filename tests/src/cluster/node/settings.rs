@@ -136,6 +136,12 @@ fn flags(values: &[(&str, String)]) -> Vec<String> {
         .collect()
 }
 
+/// The control group of everything that runs in pods.
+pub(super) fn group(state: &Path) -> &str {
+    let name = state.file_name().and_then(|name| name.to_str());
+    name.expect("the folder has a name in ASCII")
+}
+
 /// Writes the files the flags name.
 pub(super) fn write(state: &Path) -> io::Result<()> {
     let pki = state.join("pki");
@@ -152,6 +158,7 @@ pub(super) fn write(state: &Path) -> io::Result<()> {
         "tlsPrivateKeyFile": pki.join("kubelet.key"),
         "containerRuntimeEndpoint": format!("unix://{}", state.join("containerd.sock").display()),
         "cgroupDriver": "cgroupfs",
+        "cgroupRoot": format!("/{}", group(state)),
         "failCgroupV1": false,
         "failSwapOn": false,
         "clusterDNS": ["10.96.0.10"],
