@@ -59,6 +59,15 @@ pub(super) fn build(context: &Context<'_>, annotations: &mut Annotations<'_>) ->
                 "failureThreshold": STARTUP_PATIENCE,
             }),
         );
+        // Runs when the pod begins to end, long before the sidecar is told to
+        // stop: peers leave while the app can still answer them. Only our own
+        // program knows the flag.
+        if annotations.text(names::SIDECAR_IMAGE).is_none() {
+            set(
+                "lifecycle",
+                json!({"preStop": {"exec": {"command": [PROGRAM, "--terminating"]}}}),
+            );
+        }
     }
     Value::Object(container)
 }

@@ -13,7 +13,7 @@ use crate::self_test;
 /// How long to go on asking.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Pauses between questions.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(500));
+const PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(200));
 
 /// Who answered.
 pub(super) enum Asked {
