@@ -88,6 +88,11 @@ const RULES: &[Rule] = &[
         may: &[],
         never: &[],
     },
+    Rule {
+        name: "sample",
+        may: &[],
+        never: &[],
+    },
 ];
 
 /// One line per arrow that must not be there.
