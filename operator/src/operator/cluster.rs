@@ -3,7 +3,6 @@
 //! one readable line.
 
 use std::borrow::Cow;
-use std::error::Error as _;
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -181,6 +180,14 @@ pub(super) fn explain(error: &kube::Error) -> String {
             message => message.to_owned(),
         };
     }
+    // Its own words name only the layer that failed.
+    if let kube::Error::Service(error) = error {
+        return chain(error.as_ref());
+    }
+    chain(error)
+}
+
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

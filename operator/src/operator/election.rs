@@ -105,19 +105,24 @@ impl Election {
 
     /// Renews until that is no longer possible.
     pub(super) async fn hold(&mut self) {
+        let mut told = false;
         loop {
             sleep(RETRY).await;
             let until = *self.until.lock();
             let left = until.saturating_duration_since(Instant::now());
             match timeout(left, self.claim()).await {
-                Ok(Ok(Claim::Ours)) => {}
+                Ok(Ok(Claim::Ours)) => told = false,
                 Ok(Ok(Claim::Theirs)) => {
                     *self.until.lock() = Instant::now();
                     tracing::warn!(target: SCOPE, "somebody else is the leader now");
                     return;
                 }
+                Ok(Err(error)) if !told => {
+                    told = true;
+                    tracing::warn!(target: SCOPE, "failed to renew the lease, trying again: {error}");
+                }
                 Ok(Err(error)) => {
-                    tracing::warn!(target: SCOPE, "failed to renew the lease: {error}");
+                    tracing::debug!(target: SCOPE, "failed to renew the lease: {error}");
                 }
                 Err(_) => {
                     tracing::warn!(target: SCOPE, "no longer the leader: the lease could not be renewed in time");

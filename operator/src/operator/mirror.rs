@@ -11,7 +11,7 @@ use futures_util::StreamExt as _;
 use kube::Api;
 use kube::runtime::watcher::{self, Event, watcher};
 use serde::de::DeserializeOwned;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::SCOPE;
 use super::cluster::{Backoff, ObjectKey, explain};
@@ -22,8 +22,12 @@ const WATCH_SECONDS: u32 = 100;
 /// Objects per page of a list; what a page holds is the peak of our memory.
 const PAGE: u32 = 100;
 /// Pauses after a failure. The first is short: an API server whose caches are
-/// not warm yet refuses watches for a moment.
-const PAUSES: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(30));
+/// not warm yet refuses watches for a moment. So is the longest: sidecars wait
+/// for what changed during an outage.
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+/// Without a failure for this long a watch has worked, though nothing may have
+/// happened on it.
+const CALM: Duration = Duration::from_secs(30);
 /// Pause before asking again for a kind that is not installed.
 const MISSING_PAUSE: Duration = Duration::from_secs(30);
 
@@ -130,20 +134,26 @@ impl Seen {
 struct Failing {
     what: &'static str,
     pauses: Backoff,
+    last: Instant,
     missing: bool,
 }
 
 impl Failing {
-    const fn new(what: &'static str) -> Self {
+    fn new(what: &'static str) -> Self {
         Self {
             what,
             pauses: PAUSES,
+            last: Instant::now(),
             missing: false,
         }
     }
 
     fn failed(&mut self, error: &watcher::Error) -> Duration {
         let (what, reason) = (self.what, text(error));
+        if self.last.elapsed() > CALM {
+            self.pauses.reset();
+        }
+        self.last = Instant::now();
         if self.pauses.is_fresh() && !is_expired(error) {
             tracing::warn!(target: SCOPE, "cannot watch {what}, trying again: {reason}");
         } else {
