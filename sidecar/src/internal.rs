@@ -12,6 +12,7 @@ use std::sync::Arc;
 use api::grpc::{Code, Status};
 use http::{Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
+use lifecycle::drain::Watch;
 use security::AppIdentity;
 
 use crate::{channel::Channel, policies::Live};
@@ -30,6 +31,8 @@ pub(crate) struct Internal {
     pub(crate) message_limit: usize,
     /// Whom the app answers.
     pub(crate) policies: Arc<Live>,
+    /// Starts when the pod is being ended.
+    pub(crate) leaving: Watch,
 }
 
 /// Who is at the other end of a connection.

@@ -14,6 +14,7 @@ mod policies;
 mod resolve;
 mod resources;
 mod runtime;
+mod terminating;
 mod trace;
 mod transport;
 mod wait;
@@ -50,6 +51,9 @@ fn main() -> ExitCode {
         return say(&format!(
             "Version: {VERSION}\nGit Commit: {COMMIT}\nGit Version: v{VERSION}\n"
         ));
+    }
+    if parsed.bool("terminating") {
+        return terminating::tell();
     }
     if parsed.bool("wait") {
         return wait::until_outbound_ready(&parsed);

@@ -18,9 +18,9 @@ mod tests;
 
 pub(crate) use directory::{DirectoryError, scan};
 pub(crate) use load::ConfigurationError;
-pub(crate) use model::{AccessControl, AppPolicy, Configuration, NameResolution};
 #[cfg(test)]
 pub(crate) use model::AppOperation;
+pub(crate) use model::{AccessControl, AppPolicy, Configuration, NameResolution};
 pub(crate) use operator::{Operator, OperatorError, Snapshot};
 
 /// The reason of a failed file operation in the words Go programs use, so

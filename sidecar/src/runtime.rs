@@ -10,7 +10,11 @@ mod unavailable;
 use std::{process::ExitCode, sync::Arc, time::Instant};
 
 use http::HeaderValue;
-use lifecycle::{health::Health, signals::Signals, workers::Workers};
+use lifecycle::{
+    health::Health,
+    signals::{Notice, Signals},
+    workers::Workers,
+};
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
@@ -86,6 +90,7 @@ pub(crate) fn run(config: Config) -> Result<ExitCode, RuntimeError> {
 async fn serve(config: Config) -> Result<ExitCode, RuntimeError> {
     let started = Instant::now();
     let mut signals = Signals::new()?;
+    let notice = Notice::new()?;
     info!(target: SCOPE, "Starting Dapr Runtime -- version {VERSION} -- commit {COMMIT}");
     info!(target: SCOPE, "{} mode configured", config.mode);
     info!(target: SCOPE, "app id: {}", config.app_id);
@@ -137,6 +142,8 @@ async fn serve(config: Config) -> Result<ExitCode, RuntimeError> {
         followed.start(&config, policies);
     }
     ready.outbound.ready();
+    let leaving = stop::announce(notice, Arc::clone(&drains.leaving));
+    lifecycle::spawn("termination notice", leaving).detach();
     let app_ready = async {
         match &parts.app {
             Some(app) => {

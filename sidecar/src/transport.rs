@@ -9,7 +9,11 @@ mod peer;
 mod stream;
 mod wire;
 
-use std::{collections::HashMap, net::SocketAddr, sync::Arc};
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Arc, Weak},
+};
 
 use parking_lot::Mutex;
 
@@ -31,6 +35,9 @@ struct Replicas {
     /// The snapshot the peers were made from.
     addresses: Arc<[SocketAddr]>,
     peers: Arc<[Arc<Peer>]>,
+    /// Peers in trouble whose address is not among these at the moment: it is
+    /// taken out when it fails, and names that lag behind bring it back.
+    aside: Vec<Weak<Peer>>,
 }
 
 impl Transport {
@@ -56,11 +63,11 @@ impl Transport {
             .and_then(|spaces| spaces.get_mut(namespace));
         if let Some(known) = known {
             if !(Arc::ptr_eq(&known.addresses, addresses) || known.addresses == *addresses) {
-                *known = self.replicas(namespace, app_id, addresses, &known.peers);
+                *known = self.replicas(namespace, app_id, addresses, Some(known));
             }
             return Arc::clone(&known.peers);
         }
-        let fresh = self.replicas(namespace, app_id, addresses, &[]);
+        let fresh = self.replicas(namespace, app_id, addresses, None);
         let peers = Arc::clone(&fresh.peers);
         apps.entry(app_id.to_owned())
             .or_default()
@@ -73,8 +80,15 @@ impl Transport {
         namespace: &str,
         app_id: &str,
         addresses: &Arc<[SocketAddr]>,
-        before: &[Arc<Peer>],
+        before: Option<&Replicas>,
     ) -> Replicas {
+        let known: Vec<Arc<Peer>> = before
+            .into_iter()
+            .flat_map(|before| {
+                let aside = before.aside.iter().filter_map(Weak::upgrade);
+                before.peers.iter().cloned().chain(aside)
+            })
+            .collect();
         let fresh = |address| {
             let connector = Arc::clone(&self.connector);
             Arc::new(Peer::new(address, namespace, app_id, connector))
@@ -82,13 +96,19 @@ impl Transport {
         let peers = addresses
             .iter()
             .map(|address| {
-                let kept = before.iter().find(|peer| peer.address() == *address);
+                let kept = known.iter().find(|peer| peer.address() == *address);
                 kept.cloned().unwrap_or_else(|| fresh(*address))
             })
+            .collect();
+        let aside = known
+            .iter()
+            .filter(|peer| peer.is_avoided() && !addresses.contains(&peer.address()))
+            .map(Arc::downgrade)
             .collect();
         Replicas {
             addresses: Arc::clone(addresses),
             peers,
+            aside,
         }
     }
 }

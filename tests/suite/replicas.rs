@@ -138,3 +138,50 @@ fn a_replica_whose_app_is_gone_is_passed_over() {
     }
     assert_eq!(scene.apps[1].take().len(), 40);
 }
+
+/// Calls one after the other until this many in a row reached only `app`.
+fn only_reaches(scene: &Scene, app: usize, calls: usize) {
+    let mut client = tests::RawClient::connect(scene.caller.http());
+    let request = tests::Request::get(&tests::invoke_path("callee", "x")).header("x-id", "1");
+    tests::holds("all calls go to one replica", || {
+        scene.apps.iter().for_each(|app| drop(app.take()));
+        for _ in 0..calls {
+            client.call(&request).unwrap().expect(200, "1");
+        }
+        scene.apps[app].take().len() == calls
+    });
+}
+
+#[test]
+fn a_replica_whose_pod_is_ended_is_left_while_it_still_serves() {
+    let scene = scene();
+    // Connections that stand are told; whoever connects later is served.
+    tests::holds("both replicas are called", || {
+        assert_eq!(scene.caller.invoke("callee", "x").status, 200);
+        scene.apps.iter().all(|app| !app.seen().is_empty())
+    });
+    scene.replicas[0].signal(Signal::SIGUSR1);
+    scene.replicas[0].wait_for_output("the pod is being ended");
+    only_reaches(&scene, 1, 24);
+    // It goes on with its own app and for whoever knows no other replica.
+    scene.replicas[1].kill();
+    only_reaches(&scene, 0, 3);
+}
+
+#[test]
+fn a_pod_that_is_ended_sends_callers_elsewhere_once_its_app_is_gone() {
+    let mesh = Mesh::mtls();
+    let app = app();
+    let replica = mesh.sidecar("callee").app(&app).run();
+    let caller = mesh.sidecar("caller").run();
+    assert_eq!(caller.invoke("callee", "x").status, 200);
+    replica.signal(Signal::SIGUSR1);
+    replica.wait_for_output("the pod is being ended");
+    drop(app);
+    // Tried again and again, as it may be answered by a pod that stays.
+    let answer = caller.invoke("callee", "x");
+    assert_eq!(answer.status, 500);
+    let text = answer.text();
+    assert!(text.contains("after 3 retries"), "{text}");
+    assert!(text.contains("code = Unavailable"), "{text}");
+}

@@ -200,11 +200,23 @@ impl HttpLimits {
 
 /// Serves one connection until it ends; once the drain starts it finishes
 /// what is in flight and closes (GOAWAY, or `connection: close`).
-pub async fn connection<I, S, B>(
+pub async fn connection<I, S, B>(io: I, builder: &auto::Builder<Executor>, service: S, drain: Watch)
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>, Future: Send + 'static>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+{
+    connection_until(io, builder, service, drain, std::future::pending()).await;
+}
+
+/// As [`connection`], and closes in the same way once `leave` completes.
+pub async fn connection_until<I, S, B>(
     io: I,
     builder: &auto::Builder<Executor>,
     service: S,
     mut drain: Watch,
+    leave: impl Future<Output = ()>,
 ) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request<Incoming>, Response = Response<B>, Future: Send + 'static>,
@@ -217,6 +229,10 @@ pub async fn connection<I, S, B>(
         biased;
         ended = connection.as_mut() => ended,
         () = drain.started() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+        () = leave => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

@@ -26,6 +26,25 @@ impl fmt::Display for Signal {
     }
 }
 
+/// Completes each time SIGUSR1 arrives.
+#[derive(Debug)]
+pub struct Notice(unix::Signal);
+
+impl Notice {
+    /// Takes over SIGUSR1, which otherwise ends the process.
+    ///
+    /// # Errors
+    /// When the process may not install handlers.
+    pub fn new() -> io::Result<Self> {
+        unix::signal(SignalKind::user_defined1()).map(Self)
+    }
+
+    /// Waits for the next one.
+    pub async fn given(&mut self) {
+        self.0.recv().await;
+    }
+}
+
 /// Streams of the signals; created once, before anything else runs.
 #[derive(Debug)]
 pub struct Signals {

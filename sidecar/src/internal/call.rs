@@ -70,14 +70,19 @@ impl From<Status> for Refusal {
     }
 }
 
-impl From<ChannelError> for Refusal {
-    fn from(error: ChannelError) -> Self {
+impl Refusal {
+    /// While the pod is being ended the app goes first; a code that callers
+    /// try again, Dapr's as well, sends them to the pods that stay.
+    fn of_app(server: &Internal, error: &ChannelError) -> Self {
+        let app_not_reached = error.never_reached_app();
+        let code = if app_not_reached && server.leaving.is_started() {
+            Code::Unavailable
+        } else {
+            Code::Internal
+        };
         Self {
-            status: Status::new(
-                Code::Internal,
-                format!("error invoking app channel: {error}"),
-            ),
-            app_not_reached: error.never_reached_app(),
+            status: Status::new(code, format!("error invoking app channel: {error}")),
+            app_not_reached,
         }
     }
 }
@@ -231,7 +236,10 @@ async fn call_app(
         headers: head.headers,
         body,
     };
-    let response = channel.call(request, content_type).await?;
+    let response = channel
+        .call(request, content_type)
+        .await
+        .map_err(|error| Refusal::of_app(server, &error))?;
     if wants_events && !response.status.is_success() {
         // What callers of event streams know for a failed one.
         return Err(Refusal::new(

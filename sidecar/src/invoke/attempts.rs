@@ -1,6 +1,9 @@
 //! Attempts on the replicas of an app, under the built-in policy.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use api::grpc::Code;
 use policy::{
@@ -16,6 +19,9 @@ use super::{
 use crate::transport::{self, Answer, Call, CallFailed, Peer};
 
 const SCOPE: &str = "dapr.runtime.direct_messaging";
+/// Time for a connection while another replica may do: packets to a pod that
+/// is gone vanish.
+const DIAL_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Where a call goes.
 #[derive(Clone, Copy)]
@@ -41,7 +47,12 @@ impl Invoker {
         loop {
             let peers = self.peers(app_id, route.namespace).await?;
             let peer = pick(&peers, &tried).ok_or(InvokeError::NoReplica)?;
-            let failed = match self.attempt(peer, outgoing).await {
+            let elsewhere = peers.iter().any(|other| {
+                other.address() != peer.address() && !tried.contains(&other.address())
+            });
+            // After one round through all of them they are slow, not gone.
+            let patience = (elsewhere && policy.retries() == 0).then_some(DIAL_PATIENCE);
+            let failed = match self.attempt(peer, outgoing, patience).await {
                 Ok(answer) => {
                     if told {
                         let attempts = policy.retries() + 1;
@@ -85,7 +96,12 @@ impl Invoker {
         }
     }
 
-    async fn attempt(&self, peer: &Arc<Peer>, outgoing: &Outgoing) -> Result<Answer, CallFailed> {
+    async fn attempt(
+        &self,
+        peer: &Arc<Peer>,
+        outgoing: &Outgoing,
+        patience: Option<Duration>,
+    ) -> Result<Answer, CallFailed> {
         let (first, rest) = outgoing.pieces();
         let call = Call {
             parts: outgoing.parts(),
@@ -93,6 +109,7 @@ impl Invoker {
             first,
             rest,
             message_limit: self.limits.message,
+            patience,
         };
         transport::call(peer, call).await
     }

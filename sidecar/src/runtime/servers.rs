@@ -46,6 +46,8 @@ const API_FRAME: u32 = 16 * 1024;
 /// One drain per stage of the end.
 #[derive(Debug, Default)]
 pub(super) struct Drains {
+    /// The pod is being ended: peers are told to go elsewhere.
+    pub(super) leaving: Arc<Drain>,
     pub(super) api: Drain,
     pub(super) internal: Drain,
     pub(super) side: Drain,
@@ -133,7 +135,11 @@ impl Servers {
         }
         let host = &listen.internal_host;
         info!(target: super::SCOPE, "Internal gRPC server is running on {host}:{}", internal_address.port());
-        self.internal(listeners.internal, drains.internal.watch());
+        self.internal(
+            listeners.internal,
+            drains.internal.watch(),
+            drains.leaving.watch(),
+        );
         for part in parts {
             part.ready();
         }
@@ -185,7 +191,7 @@ impl Servers {
         });
     }
 
-    fn internal(&self, listener: TcpListener, drain: Watch) {
+    fn internal(&self, listener: TcpListener, drain: Watch, leaving: Watch) {
         let limits = HttpLimits {
             frame_bytes: INTERNAL_FRAME,
             ..api_limits(self.api.header_limit)
@@ -207,8 +213,10 @@ impl Servers {
                 peer: Caller::Unproven,
                 message_limit: limit,
                 policies: Arc::clone(&policies),
+                leaving: leaving.clone(),
             };
             let (builder, tls, watch) = (Arc::clone(&builder), tls.clone(), watch.clone());
+            let mut leaving = leaving.clone();
             async move {
                 let Some((wire, internal)) = secured(socket, tls, internal).await else {
                     return;
@@ -217,7 +225,17 @@ impl Servers {
                 let service =
                     service_fn(move |request| Internal::serve(Arc::clone(&internal), request));
                 let flusher = wire.flusher();
-                Gathered::new(flusher, serve::connection(wire, &builder, service, watch)).await;
+                // Who comes after that knows no other replica yet.
+                let told = leaving.is_started();
+                let leave = async move {
+                    if told {
+                        std::future::pending::<()>().await;
+                    } else {
+                        leaving.started().await;
+                    }
+                };
+                let serving = serve::connection_until(wire, &builder, service, watch, leave);
+                Gathered::new(flusher, serving).await;
             }
         });
     }

@@ -3,7 +3,10 @@
 
 use std::{process::ExitCode, sync::Arc};
 
-use lifecycle::signals::{Signal, Signals};
+use lifecycle::{
+    drain::Drain,
+    signals::{Notice, Signal, Signals},
+};
 use telemetry::log;
 use tokio::sync::mpsc;
 use tracing::{info, warn};
@@ -136,6 +139,7 @@ async fn drain(drains: Drains, registration: Option<Registration>) {
         api,
         internal,
         side,
+        leaving: _,
     } = drains;
     tokio::join!(api.finish(), internal.finish());
     side.start();
@@ -167,4 +171,18 @@ fn interrupted(signal: Signal) -> ExitCode {
         &format!("Received signal '{signal}' during shutdown; exiting immediately"),
     );
     ExitCode::FAILURE
+}
+
+/// Passes the word on that the pod is being ended: peers are told to go
+/// elsewhere, while the own app and whoever still comes are served until the
+/// signal that ends the process. On Kubernetes a native sidecar gets that
+/// signal only after the app has gone.
+pub(super) async fn announce(mut notice: Notice, leaving: Arc<Drain>) {
+    notice.given().await;
+    info!(target: SCOPE, "the pod is being ended; peers are told to call other replicas");
+    leaving.start();
+    // The default action of the signal would end the process.
+    loop {
+        notice.given().await;
+    }
 }

@@ -62,10 +62,12 @@ pub(crate) enum ConnectError {
         source: h2::Error,
     },
     /// No end within the patience.
-    #[error("connecting to {address} timed out after {PATIENCE:?}")]
+    #[error("connecting to {address} timed out after {patience:?}")]
     Timeout {
         /// Address of the peer.
         address: SocketAddr,
+        /// Time it was given.
+        patience: Duration,
     },
 }
 
@@ -104,7 +106,10 @@ impl Connector {
     ) -> Result<Connected, ConnectError> {
         tokio::time::timeout(PATIENCE, self.handshakes(address, tls))
             .await
-            .unwrap_or(Err(ConnectError::Timeout { address }))
+            .unwrap_or(Err(ConnectError::Timeout {
+                address,
+                patience: PATIENCE,
+            }))
     }
 
     async fn handshakes(

@@ -35,9 +35,17 @@ const PING_PATIENCE: Duration = Duration::from_secs(3);
 const DOUBT_AFTER: Duration = Duration::from_secs(1);
 /// How often the connection is looked at.
 const LOOK: Duration = Duration::from_millis(500);
+/// Time before a replica that asked to be left is tried again: names have
+/// caught up with an ending pod by then.
+const LEFT: Duration = Duration::from_secs(10);
+/// Time a replica in trouble is remembered after names stopped listing it.
+const REMEMBERED: Duration = Duration::from_secs(30);
 /// Pauses between probes of a replica that failed.
 const FIRST_PROBE: Duration = Duration::from_millis(250);
 const LAST_PROBE: Duration = Duration::from_secs(10);
+/// A farewell on a connection used within this time says that the replica
+/// ends; later it may just tidy up.
+const RECENT: Duration = Duration::from_secs(30);
 /// Unused connections are closed after this time.
 const IDLE_LIFE: Duration = Duration::from_mins(3);
 
@@ -145,19 +153,32 @@ impl Peer {
     /// Leaves the replica alone until a connection to it succeeds again; the
     /// connections are tried in the background.
     pub(crate) fn avoid(self: &Arc<Self>) {
+        self.avoid_for(FIRST_PROBE);
+    }
+
+    /// As [`Self::avoid`], for a replica that said that it goes away.
+    pub(super) fn leave(self: &Arc<Self>) {
+        self.forget();
+        self.avoid_for(LEFT);
+    }
+
+    fn avoid_for(self: &Arc<Self>, first: Duration) {
         self.avoided.store(true, Ordering::Relaxed);
         if self.probing.swap(true, Ordering::AcqRel) {
             return;
         }
-        let peer = Arc::downgrade(self);
+        let peer = Arc::clone(self);
         lifecycle::spawn("peer probe", async move {
-            let mut pause = FIRST_PROBE;
+            let mut pause = first;
+            let mut unresolved = Duration::ZERO;
             loop {
                 tokio::time::sleep(pause).await;
-                // A replica that is no longer resolved is not probed.
-                let Some(peer) = peer.upgrade() else { return };
+                // Names may bring it back for a while, as they lag behind.
                 if Arc::strong_count(&peer) == 1 {
-                    return;
+                    unresolved += pause;
+                    if unresolved >= REMEMBERED {
+                        return;
+                    }
                 }
                 if peer.sender().await.is_ok() {
                     peer.probing.store(false, Ordering::Release);
@@ -168,6 +189,24 @@ impl Peer {
             }
         })
         .detach();
+    }
+
+    /// As [`Self::sender`], for callers that have another replica to go to:
+    /// one whose packets vanish is given up early and dialled in the background.
+    pub(super) async fn sender_soon(
+        self: &Arc<Self>,
+        patience: Option<Duration>,
+    ) -> Result<SendRequest<Frame>, Arc<ConnectError>> {
+        let Some(patience) = patience else {
+            return self.sender().await;
+        };
+        match tokio::time::timeout(patience, self.sender()).await {
+            Ok(made) => made,
+            Err(_) => Err(Arc::new(ConnectError::Timeout {
+                address: self.address,
+                patience,
+            })),
+        }
     }
 
     /// A handle on the connection, made if there is none. Callers that come
@@ -250,6 +289,7 @@ impl Peer {
             peer: Arc::downgrade(self),
             read,
             ended,
+            recent: AtomicBool::new(true),
         };
         lifecycle::spawn(
             "peer connection",
@@ -265,6 +305,8 @@ struct Watcher {
     peer: std::sync::Weak<Peer>,
     read: Arc<AtomicU64>,
     ended: Arc<AtomicBool>,
+    /// Calls used it lately.
+    recent: AtomicBool,
 }
 
 impl Watcher {
@@ -279,8 +321,17 @@ impl Watcher {
         // Dropping the connection fails every call on it.
         tokio::select! {
             ended = connection => {
-                if let Err(error) = ended {
-                    debug!(target: "dapr.runtime.transport", %error, "peer connection ended");
+                // A farewell; breaking off is an error.
+                let left = match ended {
+                    Ok(()) => true,
+                    Err(error) => {
+                        debug!(target: "dapr.runtime.transport", %error, "peer connection ended");
+                        error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR)
+                    }
+                };
+                let left = left && self.recent.load(Ordering::Relaxed);
+                if let Some(peer) = self.peer.upgrade().filter(|_| left) {
+                    peer.avoid_for(LEFT);
                 }
             }
             () = watch => {}
@@ -303,6 +354,7 @@ impl Watcher {
             if read != seen {
                 seen = read;
                 quiet_since = now;
+                used_at = now;
                 doubted = false;
             }
             let waiting = self.peer.upgrade().is_some_and(|peer| peer.load() > 0);
@@ -311,6 +363,7 @@ impl Watcher {
             } else if now - used_at > IDLE_LIFE {
                 return;
             }
+            self.recent.store(now - used_at < RECENT, Ordering::Relaxed);
             let quiet = now - quiet_since;
             let early = waiting && !doubted && quiet >= DOUBT_AFTER;
             let regular = quiet >= PING_INTERVAL && now - pinged_at >= PING_INTERVAL;

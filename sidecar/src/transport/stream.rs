@@ -11,6 +11,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use api::{
@@ -44,6 +45,8 @@ pub(crate) struct Call<'a> {
     pub(crate) rest: Body,
     /// Bytes one received message may have.
     pub(crate) message_limit: usize,
+    /// Time for a connection, where there is another replica to go to.
+    pub(crate) patience: Option<Duration>,
 }
 
 /// An answer of which the head has arrived.
@@ -80,8 +83,11 @@ impl CallFailed {
 
     /// Of a status the peer ended the call with.
     fn refused(status: Status, trailers: &HeaderMap) -> Self {
+        let not_reached = trailers.contains_key(APP_NOT_REACHED);
         let reached = match status.code {
-            _ if trailers.contains_key(APP_NOT_REACHED) => Reached::Sidecar,
+            // Not this app, or not any more: another address may do.
+            Code::Unavailable if not_reached => Reached::Nothing,
+            _ if not_reached => Reached::Sidecar,
             Code::Unavailable | Code::Unauthenticated => Reached::Peer,
             _ => Reached::Final,
         };
@@ -143,7 +149,7 @@ impl CallFailed {
 /// begun.
 pub(crate) async fn call(peer: &Arc<Peer>, call: Call<'_>) -> Result<Answer, CallFailed> {
     let in_flight = peer.enter();
-    let sender = sender(peer).await?;
+    let sender = sender(peer, call.patience).await?;
     let whole = matches!(call.rest, Body::Empty);
     let (response, mut stream) = open(sender, peer, peer.stream_uri(), &call.trace)?;
     let first = (!call.first.is_empty()).then(|| call.first.clone());
@@ -166,7 +172,7 @@ pub(crate) async fn call_unary(
     message_limit: usize,
 ) -> Result<Answer, CallFailed> {
     let _in_flight = peer.enter();
-    let sender = sender(peer).await?;
+    let sender = sender(peer, None).await?;
     let (response, mut stream) = open(sender, peer, peer.unary_uri(), trace)?;
     let _ = stream.send_data(envelope::call_request(parts, body), true);
     let mut exchange = Exchange {
@@ -187,8 +193,11 @@ pub(crate) async fn call_unary(
     Ok(Answer { head, body })
 }
 
-async fn sender(peer: &Arc<Peer>) -> Result<SendRequest<Frame>, CallFailed> {
-    let sender = peer.sender().await.map_err(|error| {
+async fn sender(
+    peer: &Arc<Peer>,
+    patience: Option<Duration>,
+) -> Result<SendRequest<Frame>, CallFailed> {
+    let sender = peer.sender_soon(patience).await.map_err(|error| {
         peer.avoid();
         CallFailed::new(
             Reached::Nothing,
@@ -197,7 +206,7 @@ async fn sender(peer: &Arc<Peer>) -> Result<SendRequest<Frame>, CallFailed> {
         )
     })?;
     sender.ready().await.map_err(|error| {
-        peer.forget();
+        gone(peer, &error);
         CallFailed::new(
             Reached::Nothing,
             Code::Unavailable,
@@ -208,7 +217,7 @@ async fn sender(peer: &Arc<Peer>) -> Result<SendRequest<Frame>, CallFailed> {
 
 fn open(
     mut sender: SendRequest<Frame>,
-    peer: &Peer,
+    peer: &Arc<Peer>,
     uri: Uri,
     trace: &[(HeaderName, HeaderValue); 2],
 ) -> Result<(ResponseFuture, h2::SendStream<Frame>), CallFailed> {
@@ -231,13 +240,23 @@ fn open(
         headers.insert(name.clone(), value.clone());
     }
     sender.send_request(request, false).map_err(|error| {
-        peer.forget();
+        gone(peer, &error);
         CallFailed::new(
             Reached::Nothing,
             Code::Unavailable,
             format!("connection closed before the call: {error}"),
         )
     })
+}
+
+/// The connection takes no more calls: because the peer says farewell, or
+/// because it broke.
+fn gone(peer: &Arc<Peer>, error: &h2::Error) {
+    if error.is_go_away() {
+        peer.leave();
+    } else {
+        peer.forget();
+    }
 }
 
 /// A call waiting for response headers while its body is sent.
@@ -247,12 +266,15 @@ struct Exchange {
 }
 
 impl Exchange {
-    async fn headers(&mut self, peer: &Peer) -> Result<(RecvStream, Option<Pump>), CallFailed> {
+    async fn headers(
+        &mut self,
+        peer: &Arc<Peer>,
+    ) -> Result<(RecvStream, Option<Pump>), CallFailed> {
         let response = std::future::poll_fn(|context| self.poll(context)).await?;
         let (parts, recv) = response
             .map_err(|error| {
                 if !error.is_reset() {
-                    peer.forget();
+                    gone(peer, &error);
                 }
                 CallFailed::broken(&error)
             })?

@@ -10,10 +10,10 @@ use super::paths;
 /// From the bottom up: a module imports its own layer and those before it.
 const LAYERS: &[&[&str]] = &[
     &["host", "me", "message", "metrics", "trace"],
-    &["resolve", "transport", "channel", "resources"],
+    &["resolve", "transport", "channel", "policies", "resources"],
     &["invoke"],
     &["http", "grpc", "internal"],
-    &["config", "runtime", "wait", ROOT],
+    &["config", "runtime", "terminating", "wait", ROOT],
 ];
 
 /// Arrows that point down or sideways and are refused all the same.

@@ -181,6 +181,7 @@ pub static TABLE: &[Flag] = &[
     Flag::text("sentry-address", "", "Address of the certificate authority, as host:port"),
     Flag::list("sentry-request-jwt-audiences", "Audiences asked for with a certificate; may be repeated")
         .annotation("dapr.io/sentry-request-jwt-audiences"),
+    Flag::bool("terminating", "false", "Tell the daprd of this container that its pod is being ended, then exit; for preStop hooks"),
     Flag::text(
         "unix-domain-socket",
         "",
