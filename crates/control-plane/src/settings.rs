@@ -4,6 +4,8 @@ use std::net::TcpListener;
 
 use lifecycle::bind::{BindError, bind_patiently};
 
+/// Scope of our log lines.
+pub(crate) const SCOPE: &str = "dapr.control_plane";
 /// Overrides the rule about root.
 const SKIP_UID_CHECK: &str = "DAPR_UNSAFE_SKIP_CONTAINER_UID_GID_CHECK";
 
@@ -61,11 +63,11 @@ pub fn refuse_root() -> Result<(), SettingError> {
 pub async fn bind(what: &'static str, listen: &Listen) -> Result<TcpListener, BindError> {
     let Listen { host, port } = listen;
     let listener = bind_patiently(host, *port, |error| {
-        tracing::warn!("{what} server cannot listen yet, trying again: {error}");
+        tracing::warn!(target: SCOPE, "{what} server cannot listen yet, trying again: {error}");
     })
     .await?;
     if let Ok(address) = listener.local_addr() {
-        tracing::info!(%address, "{what} server is listening");
+        tracing::info!(target: SCOPE, %address, "{what} server is listening");
     }
     Ok(listener)
 }

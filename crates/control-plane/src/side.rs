@@ -16,7 +16,7 @@ use lifecycle::serve::{self, HttpLimits};
 use tokio::sync::mpsc;
 
 use crate::flags::{FlagError, Flags};
-use crate::settings::bind;
+use crate::settings::{SCOPE, bind};
 
 const LIMITS: HttpLimits = HttpLimits {
     header_bytes: 16 * 1024,
@@ -109,7 +109,7 @@ impl Side {
         let drain = self.drain.watch();
         lifecycle::spawn(name, async move {
             if let Err(error) = accept(listener, drain, Arc::new(handler)).await {
-                tracing::error!("{name} server failed: {error}");
+                tracing::error!(target: SCOPE, "{name} server failed: {error}");
             }
             // Nobody listens any more when the program ends anyway.
             let _ = ended.send(name).await;

@@ -33,6 +33,10 @@ const OWN: [&str; 11] = [
     "control_plane",
 ];
 
+/// Libraries that report each failed request, which their users report as
+/// well, once.
+const MUTED: [&str; 2] = ["kube_client", "kube_runtime"];
+
 /// Targets of API-log lines, which the log level does not silence.
 const API_LOG_SUFFIX: &str = "-info";
 
@@ -52,14 +56,17 @@ impl<L: Deref<Target = Log>> LogSubscriber<L> {
             && match level {
                 None => false,
                 Some(Level::Info) if target.ends_with(API_LOG_SUFFIX) => true,
-                Some(level) => self.log.level <= level && (level >= Level::Warn || is_own(target)),
+                Some(_) if is_of(&MUTED, target) => false,
+                Some(level) => {
+                    self.log.level <= level && (level >= Level::Warn || is_of(&OWN, target))
+                }
             }
     }
 }
 
-fn is_own(target: &str) -> bool {
+fn is_of(names: &[&str], target: &str) -> bool {
     let root = target.split(['.', ':']).next().unwrap_or_default();
-    OWN.contains(&root)
+    names.contains(&root)
 }
 
 /// `None` for trace, which no flag value switches on.
