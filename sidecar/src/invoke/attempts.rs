@@ -47,6 +47,7 @@ impl Invoker {
         loop {
             let peers = self.peers(app_id, route.namespace).await?;
             let peer = pick(&peers, &tried).ok_or(InvokeError::NoReplica)?;
+            warm_one(&peers, peer);
             let elsewhere = peers.iter().any(|other| {
                 other.address() != peer.address() && !tried.contains(&other.address())
             });
@@ -176,13 +177,34 @@ pub(super) fn moment(began: Instant) -> Moment {
     }
 }
 
+/// Connects one replica more for the calls to come: names list pods that just
+/// came and pods that are gone, and nobody should wait to learn which.
+fn warm_one(peers: &[Arc<Peer>], picked: &Arc<Peer>) {
+    if peers.len() < 2 {
+        return;
+    }
+    let start = fastrand::usize(..peers.len());
+    let cold = peers
+        .iter()
+        .cycle()
+        .skip(start)
+        .take(peers.len())
+        .find(|peer| !(peer.is_connected() || peer.is_avoided() || Arc::ptr_eq(peer, picked)));
+    if let Some(peer) = cold {
+        peer.warm();
+    }
+}
+
 /// Of two replicas chosen at random the one with less to do. Replicas already
-/// tried by this call, or known to be in trouble, come last.
+/// tried by this call, known to be in trouble or not connected come last.
 fn pick<'a>(peers: &'a [Arc<Peer>], tried: &[std::net::SocketAddr]) -> Option<&'a Arc<Peer>> {
     if let [only] = peers {
         return Some(only);
     }
-    let rank = |peer: &Arc<Peer>| (tried.contains(&peer.address()), peer.is_avoided());
+    let rank = |peer: &Arc<Peer>| {
+        let tried = tried.contains(&peer.address());
+        (tried, peer.is_avoided(), !peer.is_connected())
+    };
     let best = peers.iter().map(rank).min()?;
     let count = peers.iter().filter(|peer| rank(peer) == best).count();
     let nth = |index: usize| peers.iter().filter(|peer| rank(peer) == best).nth(index);

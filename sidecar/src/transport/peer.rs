@@ -60,6 +60,10 @@ pub(crate) struct Peer {
     live: Mutex<Option<Live>>,
     dialing: tokio::sync::Mutex<Option<Failure>>,
     in_flight: AtomicUsize,
+    /// A connection stands.
+    connected: AtomicBool,
+    /// One is being made ahead of calls.
+    warming: AtomicBool,
     /// Calls go elsewhere if they can.
     avoided: AtomicBool,
     probing: AtomicBool,
@@ -115,6 +119,8 @@ impl Peer {
             live: Mutex::default(),
             dialing: tokio::sync::Mutex::new(None),
             in_flight: AtomicUsize::new(0),
+            connected: AtomicBool::new(false),
+            warming: AtomicBool::new(false),
             avoided: AtomicBool::new(false),
             probing: AtomicBool::new(false),
             reported: AtomicBool::new(false),
@@ -134,6 +140,26 @@ impl Peer {
     /// True while the replica is better left alone.
     pub(crate) fn is_avoided(&self) -> bool {
         self.avoided.load(Ordering::Relaxed)
+    }
+
+    /// True while calls need not wait for a connection.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.connected.load(Ordering::Relaxed)
+    }
+
+    /// Connects in the background, so that no call waits for it.
+    pub(crate) fn warm(self: &Arc<Self>) {
+        if self.is_connected() || self.is_avoided() || self.warming.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let peer = Arc::clone(self);
+        lifecycle::spawn("peer dial", async move {
+            if peer.sender().await.is_err() {
+                peer.avoid();
+            }
+            peer.warming.store(false, Ordering::Release);
+        })
+        .detach();
     }
 
     pub(super) fn stream_uri(&self) -> Uri {
@@ -270,6 +296,18 @@ impl Peer {
     pub(super) fn forget(&self) {
         if let Some(live) = self.live.lock().take() {
             live.ended.store(true, Ordering::Release);
+            self.connected.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// The connection with this mark is gone, unless another took its place.
+    fn lost(&self, ended: &Arc<AtomicBool>) {
+        let live = self.live.lock();
+        if live
+            .as_ref()
+            .is_some_and(|live| Arc::ptr_eq(&live.ended, ended))
+        {
+            self.connected.store(false, Ordering::Relaxed);
         }
     }
 
@@ -285,6 +323,7 @@ impl Peer {
             sender: sender.clone(),
             ended: Arc::clone(&ended),
         });
+        self.connected.store(true, Ordering::Relaxed);
         let watcher = Watcher {
             peer: Arc::downgrade(self),
             read,
@@ -337,6 +376,9 @@ impl Watcher {
             () = watch => {}
         }
         self.ended.store(true, Ordering::Release);
+        if let Some(peer) = self.peer.upgrade() {
+            peer.lost(&self.ended);
+        }
     }
 
     /// Returns when the connection is to be given up: a ping went unanswered,
