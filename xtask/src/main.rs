@@ -7,6 +7,7 @@ mod ci;
 mod cluster;
 mod demo;
 mod deny;
+mod e2e;
 mod generate;
 mod images;
 mod layers;
@@ -39,7 +40,7 @@ const TASKS: &[(&str, &str, Task)] = &[
     ),
     (
         "test",
-        "build the programs, then run every suite [--only unit|process|quickstart]",
+        "build the programs, then run every suite [--only unit|process|kubernetes|...]",
         test::run,
     ),
     (
@@ -96,6 +97,11 @@ const TASKS: &[(&str, &str, Task)] = &[
         "cluster",
         "a real one-node cluster: build|up|down|kubectl|helm|load|exec",
         cluster::run,
+    ),
+    (
+        "e2e",
+        "the tests on that cluster [--install-race N] [--rollouts N]",
+        e2e::run,
     ),
     (
         "bench",

@@ -28,8 +28,8 @@ const BINARIES: &[(&str, &str)] = &[
 ];
 
 /// Each test says whether it needs the cluster for itself; most of the time
-/// they wait for pods.
-const KUBERNETES: &[&str] = &["kubernetes::", "--test-threads=8"];
+/// they wait for pods. The numbers they print are part of the result.
+const KUBERNETES: &[&str] = &["kubernetes::", "--test-threads=8", "--nocapture"];
 
 /// All suites select the whole workspace: another selection would have other
 /// crate features and build half of the graph again.
@@ -112,7 +112,7 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
     }
     let mut failed = Vec::new();
     for suite in suites {
-        if let Err(error) = run_suite(root, suite) {
+        if let Err(error) = run_suite(root, suite, suite.filter, &[]) {
             eprintln!("xtask: suite {}: {error:#}", suite.name);
             failed.push(suite.name);
         }
@@ -121,6 +121,22 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
         bail!("failed: {}", failed.join(", "));
     }
     Ok(())
+}
+
+/// Runs some tests on the cluster, or all.
+pub(crate) fn kubernetes(
+    root: &Path,
+    tests: &[&str],
+    environment: &[(&str, String)],
+) -> Result<()> {
+    let suite = SUITES
+        .iter()
+        .find(|suite| suite.cluster == Cluster::Node)
+        .context("one suite runs on the cluster")?;
+    let (all, options) = KUBERNETES.split_at(1);
+    let mut filter = if tests.is_empty() { all } else { tests }.to_vec();
+    filter.extend_from_slice(options);
+    run_suite(root, suite, &filter, environment)
 }
 
 fn selected(arguments: &[String]) -> Result<Vec<&'static Suite>> {
@@ -167,26 +183,32 @@ fn build(root: &Path) -> Result<()> {
     step::run("build programs", &mut command)
 }
 
-fn run_suite(root: &Path, suite: &Suite) -> Result<()> {
+fn run_suite(
+    root: &Path,
+    suite: &Suite,
+    filter: &[&str],
+    environment: &[(&str, String)],
+) -> Result<()> {
     let cluster = suite.cluster.start(root, suite.needs)?;
-    if !suite.filter.is_empty() {
-        something_matches(root, suite)?;
+    if !filter.is_empty() {
+        something_matches(root, suite, filter)?;
     }
     let mut command = cargo_test(root, suite)?;
     command.envs(cluster.environment());
+    command.envs(environment.iter().cloned());
     let tested = step::run(
         &format!("test {}", suite.name),
-        command.arg("--").args(suite.filter),
+        command.arg("--").args(filter),
     );
     cluster.end(root)?;
     tested
 }
 
 /// A filter that selects nothing passes silently: refuse it.
-fn something_matches(root: &Path, suite: &Suite) -> Result<()> {
+fn something_matches(root: &Path, suite: &Suite, filter: &[&str]) -> Result<()> {
     let output = cargo_test(root, suite)?
         .arg("--")
-        .args(suite.filter)
+        .args(filter)
         .arg("--list")
         .output()
         .context("starting `cargo test`")?;
@@ -194,7 +216,7 @@ fn something_matches(root: &Path, suite: &Suite) -> Result<()> {
         bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
     }
     if !lists_a_test(&String::from_utf8_lossy(&output.stdout)) {
-        bail!("no test matches `{}`", suite.filter.join(" "));
+        bail!("no test matches `{}`", filter.join(" "));
     }
     Ok(())
 }

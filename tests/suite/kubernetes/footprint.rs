@@ -54,8 +54,8 @@ fn resident(api: &Api, namespace: &str, pod: &str) -> u64 {
     let text = answer.text();
     let line = text
         .lines()
-        .find_map(|line| line.split_once("process_resident_memory_bytes "));
-    let (_, value) = line.unwrap_or_else(|| panic!("{pod} has no such metric:\n{text}"));
+        .find_map(|line| line.strip_prefix("process_resident_memory_bytes "));
+    let value = line.unwrap_or_else(|| panic!("{pod} has no such metric:\n{text}"));
     let whole = value.split('.').next().unwrap_or_default();
     whole.trim().parse().expect("a number")
 }

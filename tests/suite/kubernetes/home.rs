@@ -117,6 +117,11 @@ impl<'a> Home<'a> {
         Self { stage, name }
     }
 
+    /// Where it is.
+    pub(super) fn stage(&self) -> &Stage {
+        self.stage
+    }
+
     /// Its name.
     pub(super) fn name(&self) -> &str {
         &self.name

@@ -1,5 +1,7 @@
 //! Installing, uninstalling and installing again.
 
+use std::time::Instant;
+
 use serde_json::json;
 use tests::within;
 
@@ -53,6 +55,15 @@ fn apps_outlive_a_release_and_trust_the_next() {
     // Old and new pods, both ways, and all new.
     home.run(&[app("late")]);
     call("late", "callee");
+    let begun = Instant::now();
+    within(SLOW, "the new app has a name", || {
+        let path = to("late", "x");
+        (home.call("caller", &["GET", &path])["status"] == 200).then_some(())
+    });
+    println!(
+        "its name resolved after {:.1} s",
+        begun.elapsed().as_secs_f64()
+    );
     call("caller", "late");
     home.restart("callee");
     call("caller", "callee");
@@ -72,7 +83,8 @@ fn each_component_does_with_the_grants_of_the_chart() {
         let log = stage.api().must(&["logs", "-n", SYSTEM, name(&pod)]);
         let refused: Vec<_> = log
             .lines()
-            .filter(|line| line.to_lowercase().contains("forbidden"))
+            // Not to be confused with a namespace that is going away.
+            .filter(|line| line.contains("forbidden: User"))
             .collect();
         assert_eq!(refused, [] as [&str; 0], "{component}");
         // What a chart in a hurry would have given.

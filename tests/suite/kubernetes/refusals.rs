@@ -3,8 +3,8 @@
 use serde_json::json;
 use tests::within;
 
-use super::home::{App, Home, app};
-use super::stage::{self, SLOW, image, name};
+use super::home::{Home, app};
+use super::stage::{self, SLOW, SYSTEM, image};
 
 #[test]
 fn a_flag_nobody_knows_is_one_fatal_line() {
@@ -44,41 +44,44 @@ fn a_flag_nobody_knows_is_one_fatal_line() {
     }
 }
 
-/// The line has to name what is missing, and stand there once per cause, not
-/// once per try.
-fn says(app: &App, words: &[&str]) {
-    let stage = stage::shared();
-    let home = Home::new(&stage, "says");
-    home.apply(&app.deployment(home.name()));
-    let label = "app=silent";
-    let pod = stage.pod_where(home.name(), label, "was started", |pod| {
-        let status = &pod["status"]["initContainerStatuses"][0];
-        status["state"].get("running").is_some() || status["lastState"].get("terminated").is_some()
-    });
-    let mut last = String::new();
-    let found = within(SLOW, &format!("the sidecar says {words:?}"), || {
-        let arguments = ["logs", "-n", home.name(), name(&pod), "-c", "daprd"];
-        last = stage.api().run(&arguments).unwrap_or_default();
-        let line = last
-            .lines()
-            .find(|line| words.iter().all(|word| line.contains(word)));
-        line.map(str::to_owned)
-    });
-    println!("{found}");
+/// The first line of the sidecar's log with all of these words, once it has
+/// been written.
+fn line(home: &Home<'_>, words: &[&str]) -> String {
+    within(SLOW, &format!("the sidecar says {words:?}"), || {
+        let arguments = ["logs", "-n", home.name(), "-l", "app=silent", "-c", "daprd"];
+        // There is none before the container has started.
+        let log = home.stage().api().run(&arguments).unwrap_or_default();
+        log.lines()
+            .find(|line| words.iter().all(|word| line.contains(word)))
+            .map(str::to_owned)
+    })
 }
 
+/// The sidecar says it in Dapr's words; which Configuration it was stands in
+/// the log of sentry, who looked for it.
 #[test]
 fn a_missing_configuration_is_named() {
-    says(
-        &app("silent").annotation("dapr.io/config", "nowhere-to-be-found"),
-        &["nowhere-to-be-found"],
+    let stage = stage::shared();
+    let home = Home::new(&stage, "says");
+    let app = app("silent").annotation("dapr.io/config", "nowhere-to-be-found");
+    home.apply(&app.deployment(home.name()));
+    println!(
+        "{}",
+        line(&home, &["level=fatal", "failed to get configuration"])
     );
+    let expected = format!("{}/nowhere-to-be-found", home.name());
+    let log = stage
+        .api()
+        .must(&["logs", "-n", SYSTEM, "deployment/dapr-sentry"]);
+    let named = log.lines().find(|line| line.contains(&expected));
+    println!("{}", named.unwrap_or_else(|| panic!("{log}")));
 }
 
 #[test]
 fn an_unreadable_token_is_named() {
-    says(
-        &app("silent").annotation("dapr.io/env", "DAPR_SENTRY_TOKEN_FILE=/nowhere/token"),
-        &["/nowhere/token"],
-    );
+    let stage = stage::shared();
+    let home = Home::new(&stage, "says");
+    let app = app("silent").annotation("dapr.io/env", "DAPR_SENTRY_TOKEN_FILE=/nowhere/token");
+    home.apply(&app.deployment(home.name()));
+    println!("{}", line(&home, &["level=fatal", "/nowhere/token"]));
 }

@@ -51,8 +51,8 @@ fn a_callee_restarted_under_load_loses_and_repeats_nothing() {
     );
     let pods = verdict["pods"].as_object().unwrap();
     assert!(
-        pods.len() >= 3 * (restarts + 1),
-        "all pods took part: {verdict}"
+        pods.len() > 3 * restarts,
+        "every generation took part: {verdict}"
     );
 }
 
