@@ -132,6 +132,17 @@ impl RequestError {
         self.code() == Some(409)
     }
 
+    /// Nothing new is wanted in a namespace that is being deleted.
+    pub(super) fn is_namespace_ending(&self) -> bool {
+        let Self::Kube(kube::Error::Api(status)) = self else {
+            return false;
+        };
+        let causes = status.details.iter().flat_map(|details| &details.causes);
+        causes
+            .into_iter()
+            .any(|cause| cause.reason == "NamespaceTerminating")
+    }
+
     /// The API server understood the object and refuses it.
     pub(super) fn is_invalid(&self) -> bool {
         self.code() == Some(422)

@@ -3,21 +3,23 @@
 //! while one replaces the other.
 //!
 //! Others' clocks are not trusted: a holder counts as gone when its Lease has
-//! not changed for [`LEASE`] as measured here.
+//! not changed for [`LEASE`] as measured here, or when its pod is no more: an
+//! uninstalled release takes the right to give a Lease back along.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
+use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use kube::Api;
-use kube::api::PostParams;
+use kube::api::{ListParams, PartialObjectMeta, PostParams};
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::SCOPE;
-use super::cluster::{RequestError, optional, request};
+use super::cluster::{RequestError, is_name, optional, request};
 
 const NAME: &str = "operator.dapr.io";
 /// A Lease that nobody renewed for this long is free.
@@ -27,6 +29,8 @@ const LEASE: Duration = Duration::from_secs(15);
 const DEADLINE: Duration = Duration::from_secs(10);
 /// Pause between two tries to get or to renew it.
 const RETRY: Duration = Duration::from_secs(2);
+/// Names of the chart's pods begin so.
+const POD_PREFIX: &str = "dapr-operator-";
 /// Time to hand it back on the way out.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -57,6 +61,7 @@ impl Fence {
 /// A candidate.
 pub(super) struct Election {
     api: Api<Lease>,
+    pods: Api<PartialObjectMeta<Pod>>,
     me: String,
     until: Arc<Mutex<Instant>>,
     /// The Lease as we saw it last, and when it had changed.
@@ -73,7 +78,8 @@ impl Election {
     /// `pod` is the start of our name in the Lease.
     pub(super) fn new(client: kube::Client, namespace: &str, pod: &str) -> Self {
         Self {
-            api: Api::namespaced(client, namespace),
+            api: Api::namespaced(client.clone(), namespace),
+            pods: Api::namespaced(client, namespace),
             me: format!("{pod}_{:016x}", fastrand::u64(..)),
             until: Arc::new(Mutex::new(Instant::now())),
             seen: None,
@@ -178,7 +184,7 @@ impl Election {
                 Err(error) => Err(error),
             };
         };
-        if !self.is_free(&found) {
+        if !self.is_free(&found) && !self.is_orphaned(&found).await {
             return Ok(Claim::Theirs);
         }
         match self.replace(&self.renewed(found)).await {
@@ -205,6 +211,25 @@ impl Election {
             .map_or(LEASE, Duration::from_secs);
         let holder = holder(found);
         holder.is_empty() || holder == self.me || since + lasts <= now
+    }
+
+    /// Whether the pod that holds it is gone. Names of other shapes (a node's,
+    /// on the host's network) say nothing.
+    async fn is_orphaned(&self, found: &Lease) -> bool {
+        let Some((pod, _)) = holder(found).rsplit_once('_') else {
+            return false;
+        };
+        if !(pod.starts_with(POD_PREFIX) && is_name(pod)) {
+            return false;
+        }
+        let by_name = ListParams::default().fields(&format!("metadata.name={pod}"));
+        match request(self.pods.list(&by_name)).await {
+            Ok(found) => found.items.is_empty(),
+            Err(error) => {
+                tracing::debug!(target: SCOPE, "cannot tell whether the holder of the lease lives: {error}");
+                false
+            }
+        }
     }
 
     fn won(&mut self, lease: Lease, asked: Instant) -> Claim {

@@ -22,6 +22,8 @@ const SCOPE: &str = "dapr.runtime.direct_messaging";
 /// Time for a connection while another replica may do: packets to a pod that
 /// is gone vanish.
 const DIAL_PATIENCE: Duration = Duration::from_millis(500);
+/// The same where there is none, but names may lag behind.
+const LONE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Where a call goes.
 #[derive(Clone, Copy)]
@@ -44,6 +46,7 @@ impl Invoker {
         let mut tried: Vec<std::net::SocketAddr> = Vec::new();
         let began = Instant::now();
         let mut told = false;
+        let mut waits = 0;
         loop {
             let peers = self.peers(app_id, route.namespace).await?;
             let peer = pick(&peers, &tried).ok_or(InvokeError::NoReplica)?;
@@ -51,8 +54,13 @@ impl Invoker {
             let elsewhere = peers.iter().any(|other| {
                 other.address() != peer.address() && !tried.contains(&other.address())
             });
+            let behind = began.elapsed() < self.names.lag();
             // After one round through all of them they are slow, not gone.
-            let patience = (elsewhere && policy.retries() == 0).then_some(DIAL_PATIENCE);
+            let patience = match policy.retries() {
+                0 if elsewhere => Some(DIAL_PATIENCE),
+                _ if behind => Some(LONE_PATIENCE),
+                _ => None,
+            };
             let failed = match self.attempt(peer, outgoing, patience).await {
                 Ok(answer) => {
                     if told {
@@ -92,7 +100,14 @@ impl Invoker {
                     tried.clear();
                     tokio::time::sleep(pause).await;
                 }
-                Next::Fail => return Err(given_up(route, failed, policy.retries())),
+                // Nobody is at any of the addresses; names are about to tell others.
+                Next::Fail if behind && replayable && failed.reached == Reached::Nothing => {
+                    debug!(target: SCOPE, app_id, error = %failed.status, "waiting for names to catch up");
+                    waits += 1;
+                    tried.clear();
+                    tokio::time::sleep(policy::retry::PAUSE).await;
+                }
+                Next::Fail => return Err(given_up(route, failed, policy.retries() + waits)),
             }
         }
     }

@@ -38,6 +38,8 @@ pub(super) struct Pace {
     retry: Duration,
     /// A name not asked for during this time is forgotten.
     forget: Duration,
+    /// Answers may be this far behind; zero for lists that are exact.
+    lag: Duration,
 }
 
 impl Pace {
@@ -47,12 +49,15 @@ impl Pace {
         fresh: Duration::from_secs(5),
         retry: Duration::from_secs(2),
         forget: Duration::from_mins(2),
+        // What cluster DNS keeps itself, twice over.
+        lag: Duration::from_secs(10),
     };
     /// Files on this machine: cheap to ask, and apps come and go.
     pub(super) const LOCAL: Self = Self {
         fresh: Duration::from_secs(1),
         retry: Duration::from_secs(1),
         forget: Duration::from_secs(30),
+        lag: Duration::ZERO,
     };
 }
 
@@ -64,6 +69,7 @@ type Entries = HashMap<Arc<str>, Vec<Arc<Entry>>>;
 pub(crate) struct Names {
     entries: Arc<ArcSwap<Entries>>,
     asks: Option<mpsc::Sender<Ask>>,
+    lag: Duration,
 }
 
 /// The answer for one name.
@@ -110,6 +116,7 @@ impl Names {
         Self {
             entries,
             asks: Some(sender),
+            lag: pace.lag,
         }
     }
 
@@ -118,7 +125,14 @@ impl Names {
         Self {
             entries: Arc::default(),
             asks: None,
+            lag: Duration::ZERO,
         }
+    }
+
+    /// How long an address may be listed that nobody is at any more, while
+    /// the one that took its place is not.
+    pub(crate) fn lag(&self) -> Duration {
+        self.lag
     }
 
     /// The known addresses, never an empty list.

@@ -23,6 +23,15 @@ pub(crate) enum IdentityError {
     /// Sentry refused.
     #[error("failed to retrieve the initial identity: {0}")]
     Request(#[from] security::RequestSvidError),
+    /// Sentry looks the Configuration of a pod up itself.
+    #[error(
+        "failed to retrieve the initial identity: {source}; does the Configuration {name:?} of this pod exist in namespace {namespace:?}?"
+    )]
+    Configuration {
+        name: String,
+        namespace: String,
+        source: security::RequestSvidError,
+    },
 }
 
 /// Gets an identity, waiting for sentry as long as it takes, and keeps it
@@ -60,7 +69,11 @@ pub(super) async fn obtain(config: &Config) -> Result<Option<Identity>, Identity
         key: KeyKind::Ed25519,
     };
     info!(target: "dapr.runtime.security", sentry = settings.sentry_address, "requesting an identity");
-    let identity = Identity::new(client.request(&request).await?);
+    let svid = client
+        .request(&request)
+        .await
+        .map_err(|error| explained(config, error))?;
+    let identity = Identity::new(svid);
     info!(target: "dapr.runtime.security", id = %identity.spiffe_id(), "identity obtained");
     let renewed = identity.clone();
     lifecycle::spawn(
@@ -69,4 +82,22 @@ pub(super) async fn obtain(config: &Config) -> Result<Option<Identity>, Identity
     )
     .detach();
     Ok(Some(identity))
+}
+
+/// Sentry says that there is no Configuration, but not which.
+fn explained(config: &Config, source: security::RequestSvidError) -> IdentityError {
+    let refused = matches!(
+        &source,
+        security::RequestSvidError::Sign { message, .. } if message.starts_with("failed to get configuration")
+    );
+    match config.files.first() {
+        Some(name) if refused && config.mode == config::Mode::Kubernetes => {
+            IdentityError::Configuration {
+                name: name.clone(),
+                namespace: config.namespace.clone(),
+                source,
+            }
+        }
+        _ => source.into(),
+    }
 }

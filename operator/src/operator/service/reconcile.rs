@@ -140,6 +140,9 @@ impl Reconciler {
             Err(error) => error,
         };
         let AppKey { namespace, app_id } = key;
+        if matches!(&error, ReconcileError::Request(error) if error.is_namespace_ending()) {
+            return Outcome::Settled;
+        }
         if error.is_for_user() {
             let message = error.to_string();
             for (at, uid) in self.index.workloads(key) {

@@ -17,6 +17,7 @@ const FAST: Pace = Pace {
     fresh: Duration::from_millis(20),
     retry: Duration::from_millis(20),
     forget: Duration::from_mins(1),
+    lag: Duration::ZERO,
 };
 
 /// Renewed only when asked to.

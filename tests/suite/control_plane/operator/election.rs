@@ -76,3 +76,15 @@ fn without_election_nobody_is_asked() {
     assert_eq!(holder(&home), None);
     assert!(!leads(&operator));
 }
+
+#[test]
+fn a_lease_whose_pod_is_gone_is_free() {
+    let home = Home::new("orphan");
+    home.bare.api().apply(&format!(
+        "apiVersion: coordination.k8s.io/v1\nkind: Lease\nmetadata: {{name: operator.dapr.io, namespace: {}}}\n\
+         spec: {{holderIdentity: dapr-operator-gone_1, leaseDurationSeconds: 3600}}\n",
+        home.namespace
+    ));
+    let operator = home.operator();
+    holds("it leads", || leads(&operator));
+}
