@@ -64,15 +64,16 @@ fn bare(root: &Path, needs: &[Need]) -> Result<(&'static str, OsString)> {
 
 fn node(root: &Path, needs: &[Need]) -> Result<Running> {
     if let Some(kubeconfig) = given(KUBECONFIG) {
+        let images = given("DAPR_REGISTRY").unwrap_or_else(|| "localhost/dapr".into());
         println!(
-            "the cluster of {KUBECONFIG}={} is used; it must be able to pull {}",
+            "{KUBECONFIG} is {}: its nodes need the images {}/*:edge",
             kubeconfig.display(),
-            given("DAPR_REGISTRY").map_or_else(
-                || "the images of target/images".to_owned(),
-                |registry| format!("images of {}", registry.display())
-            )
+            images.display()
         );
         return Ok(Running::with(vec![(KUBECONFIG, kubeconfig)]));
+    }
+    if !needs::is_root() {
+        bail!("could not run, it needs root, or {KUBECONFIG} of a cluster");
     }
     needs::provide(needs)?;
     cluster::build(root)?;

@@ -31,9 +31,14 @@ const IPROUTE: Need = Need {
     probe: &["ip", "-V"],
 };
 
+/// From 1.21 on it fetches the release that a module asks for.
 const GO: Need = Need {
     package: "golang-go",
-    probe: &["go", "version"],
+    probe: &[
+        "sh",
+        "-c",
+        "go version | grep -Eq 'go1[.](2[1-9]|[3-9][0-9])'",
+    ],
 };
 
 const NPM: Need = Need {
@@ -72,12 +77,6 @@ const CONNTRACK: Need = Need {
     probe: &["/usr/sbin/conntrack", "--version"],
 };
 
-/// The portmap plugin asks for it.
-const IPTABLES: Need = Need {
-    package: "iptables",
-    probe: &["/usr/sbin/iptables", "--version"],
-};
-
 /// What the examples need.
 pub(crate) const EXAMPLES: &[Need] = &[PYTHON, VENV, IPROUTE];
 
@@ -95,7 +94,6 @@ pub(crate) const NODE: &[Need] = &[
     NETWORK_PLUGINS,
     NFTABLES,
     CONNTRACK,
-    IPTABLES,
     IPROUTE,
 ];
 
@@ -149,7 +147,7 @@ fn apt() -> Command {
     command
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     Command::new("id")
         .arg("-u")
         .output()

@@ -196,7 +196,6 @@ pub(super) fn write(state: &Path) -> io::Result<()> {
                     "dataDir": state.join("addresses"),
                 },
             },
-            { "type": "portmap", "capabilities": { "portMappings": true } },
         ],
     });
     fs::write(state.join("kubelet.json"), kubelet.to_string())?;
