@@ -52,7 +52,7 @@ fn entry<'a>(container: &'a Container, statuses: &'a [ContainerStatus]) -> Entry
     }
 }
 
-/// The digest in `docker.io/x@sha256:…` or in a bare `sha256:…`.
+/// The digest in `registry/x@sha256:…` or in a bare `sha256:…`.
 fn digest(image_id: &str) -> Option<&str> {
     match image_id.rsplit_once('@') {
         Some((_, digest)) => Some(digest).filter(|digest| !digest.is_empty()),
