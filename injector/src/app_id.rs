@@ -1,10 +1,8 @@
 //! Which app ids a pod may have: `<app id>-dapr` names its Service, and the
 //! app id itself becomes a label.
 
-/// Longest name of a Service, which is a DNS label.
-const LONGEST: usize = 63;
-const TOO_LONG: &str = "must be no more than 63 characters";
-const NO_LABEL: &str = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
+use control_plane::app_id::{NOT_A_LABEL, flaws};
+
 const TRAILING_DASH: &str = "must end with an alphanumeric character, because it becomes the value of the label dapr.io/app-id";
 
 /// Why an app id is refused. The texts are Dapr's, because users search for
@@ -32,14 +30,8 @@ pub fn check(app_id: &str) -> Result<(), AppIdError> {
     if app_id.is_empty() {
         return Err(AppIdError::Empty);
     }
-    let service = format!("{app_id}-dapr");
-    let mut reasons = Vec::new();
-    if service.len() > LONGEST {
-        reasons.push(TOO_LONG);
-    }
-    if !is_label(&service) {
-        reasons.push(NO_LABEL);
-    } else if app_id.ends_with('-') {
+    let mut reasons = flaws(app_id);
+    if app_id.ends_with('-') && !reasons.contains(&NOT_A_LABEL) {
         reasons.push(TRAILING_DASH);
     }
     if reasons.is_empty() {
@@ -49,14 +41,6 @@ pub fn check(app_id: &str) -> Result<(), AppIdError> {
         app_id: app_id.to_owned(),
         reason: reasons.join("\n"),
     })
-}
-
-/// `[a-z0-9]([-a-z0-9]*[a-z0-9])?`
-fn is_label(text: &str) -> bool {
-    let alphanumeric = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    text.starts_with(alphanumeric)
-        && text.ends_with(alphanumeric)
-        && text.chars().all(|c| c == '-' || alphanumeric(c))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //!
 //! **Invariant:** nothing that only one of the programs does.
 
+pub mod app_id;
 mod cluster;
 mod flags;
 mod identity;
