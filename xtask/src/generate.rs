@@ -15,7 +15,18 @@ const FILES: &[&str] = &[
     "dapr/proto/common/v1/common.proto",
     "dapr/proto/internals/v1/service_invocation.proto",
     "dapr/proto/operator/v1/operator.proto",
+    "dapr/proto/runtime/v1/appcallback.proto",
+    "dapr/proto/runtime/v1/dapr.proto",
     "dapr/proto/sentry/v1/sentry.proto",
+    "google/rpc/error_details.proto",
+    "google/rpc/status.proto",
+];
+
+/// What a sidecar shows to clients that ask which services it has.
+const REFLECTED: &[&str] = &[
+    "dapr/proto/internals/v1/service_invocation.proto",
+    "dapr/proto/runtime/v1/dapr.proto",
+    "google/rpc/error_details.proto",
 ];
 
 /// A folder of which every file is generated.
@@ -92,9 +103,25 @@ fn protobuf(root: &Path, out: &Path) -> Result<()> {
     tonic_prost_build::configure()
         .build_transport(false)
         .bytes(".")
+        // The same bytes for the same values.
+        .btree_map(".dapr.proto.runtime")
+        .btree_map(".google.rpc")
         .out_dir(out)
         .compile_fds(set)
-        .context("generating Rust")
+        .context("generating Rust")?;
+    let descriptors = descriptors(&proto)?;
+    fs::write(out.join("descriptors.bin"), descriptors).context("writing descriptors")
+}
+
+/// A `google.protobuf.FileDescriptorSet` without comments and positions.
+fn descriptors(proto: &Path) -> Result<Vec<u8>> {
+    let mut compiler = protox::Compiler::new([proto]).context("opening crates/api/proto")?;
+    compiler
+        .include_imports(true)
+        .include_source_info(false)
+        .open_files(REFLECTED)
+        .context("compiling what is reflected")?;
+    Ok(compiler.encode_file_descriptor_set())
 }
 
 fn crds(_: &Path, out: &Path) -> Result<()> {

@@ -54,6 +54,33 @@ pub mod operator {
     }
 }
 
+/// What apps and their sidecar ask each other for.
+pub mod runtime {
+    /// Package `dapr.proto.runtime.v1`.
+    #[allow(
+        missing_docs,
+        unreachable_pub,
+        clippy::all,
+        clippy::pedantic,
+        reason = "generated"
+    )]
+    pub mod v1 {
+        include!("gen/dapr.proto.runtime.v1.rs");
+    }
+}
+
+/// Package `google.rpc`: failures and their details.
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::all,
+    clippy::pedantic,
+    reason = "generated"
+)]
+pub mod rpc {
+    include!("gen/google.rpc.rs");
+}
+
 /// The certificate authority protocol.
 pub mod sentry {
     /// Package `dapr.proto.sentry.v1`.
@@ -68,3 +95,6 @@ pub mod sentry {
         include!("gen/dapr.proto.sentry.v1.rs");
     }
 }
+
+/// A `google.protobuf.FileDescriptorSet` of the services of a sidecar.
+pub const DESCRIPTORS: &[u8] = include_bytes!("gen/descriptors.bin");
