@@ -8,7 +8,7 @@
 mod decode;
 mod encode;
 mod frame;
-mod proto;
+pub(crate) mod proto;
 
 pub use decode::{
     DecodeError, Payload, RequestHead, RequestMessage, ResponseHead, ResponseMessage,

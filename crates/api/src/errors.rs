@@ -54,7 +54,7 @@ pub fn body(code: &str, message: &str) -> String {
     out
 }
 
-fn push_json(out: &mut String, text: &str) {
+pub(crate) fn push_json(out: &mut String, text: &str) {
     use std::fmt::Write as _;
 
     out.push('"');

@@ -9,6 +9,7 @@ pub mod errors;
 pub mod flags;
 pub mod grpc;
 pub mod headers;
+pub mod metadata;
 pub mod ports;
 pub mod quantity;
 #[cfg(feature = "crds")]

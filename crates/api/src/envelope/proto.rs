@@ -10,12 +10,12 @@ const LENGTH: u64 = 2;
 const FIXED32: u64 = 5;
 
 /// Bytes a varint takes.
-pub(super) fn varint_len(value: usize) -> usize {
+pub(crate) fn varint_len(value: usize) -> usize {
     let bits = (usize::BITS - (value | 1).leading_zeros()) as usize;
     bits.div_ceil(7)
 }
 
-pub(super) fn put_varint(out: &mut BytesMut, mut value: usize) {
+pub(crate) fn put_varint(out: &mut BytesMut, mut value: usize) {
     while value >= 0x80 {
         out.put_u8((value & 0x7f) as u8 | 0x80);
         value >>= 7;
@@ -24,13 +24,13 @@ pub(super) fn put_varint(out: &mut BytesMut, mut value: usize) {
 }
 
 /// Tag and length of a length-delimited field whose number is below 16.
-pub(super) fn put_length(out: &mut BytesMut, field: u8, length: usize) {
+pub(crate) fn put_length(out: &mut BytesMut, field: u8, length: usize) {
     out.put_u8(field << 3 | 2);
     put_varint(out, length);
 }
 
 /// A whole string or bytes field; nothing when empty, as proto3 has it.
-pub(super) fn put_bytes(out: &mut BytesMut, field: u8, value: &[u8]) {
+pub(crate) fn put_bytes(out: &mut BytesMut, field: u8, value: &[u8]) {
     if !value.is_empty() {
         put_length(out, field, value.len());
         out.extend_from_slice(value);
@@ -38,7 +38,7 @@ pub(super) fn put_bytes(out: &mut BytesMut, field: u8, value: &[u8]) {
 }
 
 /// A varint field; nothing when zero.
-pub(super) fn put_number(out: &mut BytesMut, field: u8, value: usize) {
+pub(crate) fn put_number(out: &mut BytesMut, field: u8, value: usize) {
     if value != 0 {
         out.put_u8(field << 3);
         put_varint(out, value);
@@ -46,12 +46,12 @@ pub(super) fn put_number(out: &mut BytesMut, field: u8, value: usize) {
 }
 
 /// Size of a length-delimited field with a number below 16.
-pub(super) fn field_len(length: usize) -> usize {
+pub(crate) fn field_len(length: usize) -> usize {
     1 + varint_len(length) + length
 }
 
 /// One field of a message.
-pub(super) enum Value {
+pub(crate) enum Value {
     Number(u64),
     Bytes(Bytes),
     /// A fixed-width value no message of ours uses.
@@ -59,16 +59,16 @@ pub(super) enum Value {
 }
 
 /// Reads the fields of one message in wire order.
-pub(super) struct Reader {
+pub(crate) struct Reader {
     rest: Bytes,
 }
 
 impl Reader {
-    pub(super) fn new(message: Bytes) -> Self {
+    pub(crate) fn new(message: Bytes) -> Self {
         Self { rest: message }
     }
 
-    pub(super) fn next(&mut self) -> Result<Option<(u64, Value)>, DecodeError> {
+    pub(crate) fn next(&mut self) -> Result<Option<(u64, Value)>, DecodeError> {
         if self.rest.is_empty() {
             return Ok(None);
         }
