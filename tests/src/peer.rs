@@ -372,14 +372,14 @@ pub fn frame(message: &[u8]) -> Bytes {
     out.freeze()
 }
 
-async fn connect(port: u16) -> Result<TcpStream, String> {
+pub(crate) async fn connect(port: u16) -> Result<TcpStream, String> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     TcpStream::connect(address)
         .await
         .map_err(|error| format!("connect: {error}"))
 }
 
-fn bounded<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+pub(crate) fn bounded<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
     runtime()
         .block_on(async { timeout(PATIENCE, work).await })
         .unwrap_or_else(|_| Err("nothing within the patience of a test".to_owned()))

@@ -11,6 +11,7 @@ use crate::app::RawApp;
 use crate::binaries;
 use crate::ca::CONTROL_PLANE;
 use crate::client::{Request, Response, invoke_path};
+use crate::grpc_app::GrpcApp;
 use crate::mesh::{Names, names_spec};
 use crate::ports::reserve;
 use crate::process::Process;
@@ -75,6 +76,13 @@ impl SidecarBuilder {
     #[must_use]
     pub fn app(self, app: &RawApp) -> Self {
         self.app_port(app.port())
+    }
+
+    /// In front of this gRPC app.
+    #[must_use]
+    pub fn grpc_app(self, app: &GrpcApp) -> Self {
+        self.app_port(app.port())
+            .flag("app-protocol", app.protocol())
     }
 
     /// In front of an app on this port.

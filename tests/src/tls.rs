@@ -9,7 +9,7 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{
     ClientConfig, DigitallySignedStruct, DistinguishedName, Error, ServerConfig, SignatureScheme,
 };
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
 
 use crate::ca::Svid;
 
@@ -37,6 +37,22 @@ pub fn server(svid: &Svid) -> Arc<ServerConfig> {
         .expect("the provider has the default versions")
         .with_client_cert_verifier(Arc::new(Anyone))
         .with_single_cert(svid.chain(), svid.key())
+        .expect("key and certificate belong together");
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    Arc::new(config)
+}
+
+/// A server as an app has it: a certificate nobody knows, no client
+/// certificate asked for.
+pub fn self_signed() -> Arc<ServerConfig> {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])
+        .expect("a certificate signs itself");
+    let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .expect("the provider has the default versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key.into())
         .expect("key and certificate belong together");
     config.alpn_protocols = vec![b"h2".to_vec()];
     Arc::new(config)

@@ -67,7 +67,7 @@ fn piece(data: &[u8], seq: u64) -> StreamPayload {
     }
 }
 
-pub(super) fn percent_decode(text: &str) -> String {
+pub(crate) fn percent_decode(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
