@@ -11,11 +11,12 @@ mod frame;
 pub(crate) mod proto;
 
 pub use decode::{
-    DecodeError, Payload, RequestHead, RequestMessage, ResponseHead, ResponseMessage,
+    DecodeError, Payload, RequestHead, RequestMessage, ResponseHead, ResponseMessage, StatusHead,
     decode_call_request, decode_call_response, decode_request, decode_response,
 };
 pub use encode::{
-    RequestParts, ResponseParts, call_request, call_response, payload, request, response,
+    Origin, Outcome, RequestParts, ResponseParts, call_request, call_response, payload, request,
+    response,
 };
 pub use frame::{Frame, FrameReader, ReadError};
 

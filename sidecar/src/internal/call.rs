@@ -1,7 +1,7 @@
 //! `CallLocalStream` and `CallLocal`: a peer's call becomes one of the app.
 
 use api::{
-    envelope::{self, RequestHead, ResponseParts},
+    envelope::{self, Outcome, RequestHead, ResponseParts},
     grpc::{Code, Status},
     headers::{CALLEE_APP_ID, CALLER_APP_ID, CALLER_NAMESPACE, DESTINATION_APP_ID},
     verb::Verb,
@@ -152,8 +152,10 @@ async fn unary_call(
             Refusal::new(code, error.to_string())
         })?;
     let head = ResponseParts {
-        status: response.status.as_u16(),
         headers: &response.headers,
+        outcome: Outcome::Http {
+            status: response.status.as_u16(),
+        },
     };
     let message = envelope::call_response(&head, &collected.to_bytes());
     Ok(reply::begun(
@@ -278,8 +280,10 @@ fn identify(server: &Internal, headers: &mut HeaderMap) {
 
 async fn answer(response: message::Response, content_type: HeaderValue) -> Response<ReplyBody> {
     let parts = ResponseParts {
-        status: response.status.as_u16(),
         headers: &response.headers,
+        outcome: Outcome::Http {
+            status: response.status.as_u16(),
+        },
     };
     let (first, rest) = match body::peek(response.body).await {
         Ok(Peeked::Whole(bytes)) => (bytes, Body::Empty),

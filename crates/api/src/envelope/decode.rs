@@ -4,7 +4,11 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::proto::{Reader, Value};
-use crate::{headers::IDENTITY, verb::Verb};
+use crate::{
+    grpc::{Code, Status},
+    headers::IDENTITY,
+    verb::Verb,
+};
 
 /// Bytes that are not the message they should be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,7 +41,8 @@ pub struct RequestHead {
     pub has_message: bool,
     /// True when the metadata came from a gRPC client (keys as on HTTP/2).
     pub grpc_origin: bool,
-    /// Metadata, names lower-cased; the content type is the message's.
+    /// Metadata, names lower-cased; the pseudo headers of a gRPC client under
+    /// the names of [`crate::metadata::PSEUDO`].
     pub headers: HeaderMap,
     /// Method as sent.
     pub method: Bytes,
@@ -64,15 +69,43 @@ pub struct RequestMessage {
     pub payload: Option<Payload>,
 }
 
+/// How a call ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StatusHead {
+    /// 100 and above: HTTP status. Below: gRPC status, or 0 for server-sent
+    /// events.
+    pub code: i64,
+    /// Message of a gRPC status.
+    pub message: String,
+    /// Details of a gRPC status, each an encoded `google.protobuf.Any`.
+    pub details: Vec<Bytes>,
+}
+
+impl StatusHead {
+    /// The HTTP status of an HTTP app, unless it answered with events.
+    pub fn http(&self) -> Option<u16> {
+        u16::try_from(self.code).ok().filter(|code| *code >= 100)
+    }
+
+    /// As gRPC status; codes outside the standard are `Unknown`.
+    pub fn into_grpc(self) -> Status {
+        Status {
+            code: Code::from_wire(self.code),
+            message: self.message,
+            details: self.details,
+        }
+    }
+}
+
 /// What the first message of a response says.
 #[derive(Clone, Debug, Default)]
 pub struct ResponseHead {
-    /// Status code and message; `None` when the field was absent.
-    pub status: Option<(i64, String)>,
-    /// Raw `google.protobuf.Any` details of the status.
-    pub details: Vec<Bytes>,
+    /// How the call ended; `None` when the field was absent.
+    pub status: Option<StatusHead>,
     /// Headers, names lower-cased, content type as the app sent it.
     pub headers: HeaderMap,
+    /// Trailers of a gRPC app, names lower-cased.
+    pub trailers: HeaderMap,
     /// True when the `message` field was there.
     pub has_message: bool,
     /// Content type of the message.
@@ -221,12 +254,16 @@ fn read_request_message(message: Bytes, head: &mut RequestHead) -> Result<(), De
 }
 
 fn read_response(message: Bytes, head: &mut ResponseHead) -> Result<(), DecodeError> {
-    let mut metadata = Metadata::default();
+    let mut headers = Metadata::default();
+    let mut trailers = Metadata::default();
     let mut reader = Reader::new(message);
     while let Some((field, value)) = reader.next()? {
         match (field, value) {
-            (1, Value::Bytes(status)) => read_status(status, head)?,
-            (2, Value::Bytes(entry)) => metadata.read_entry(entry, &mut head.headers)?,
+            (1, Value::Bytes(status)) => {
+                read_status(status, head.status.get_or_insert_default())?;
+            }
+            (2, Value::Bytes(entry)) => headers.read_entry(entry, &mut head.headers)?,
+            (3, Value::Bytes(entry)) => trailers.read_entry(entry, &mut head.trailers)?,
             (4, Value::Bytes(inner)) => {
                 head.has_message = true;
                 let mut reader = Reader::new(inner);
@@ -246,15 +283,14 @@ fn read_response(message: Bytes, head: &mut ResponseHead) -> Result<(), DecodeEr
     Ok(())
 }
 
-fn read_status(message: Bytes, head: &mut ResponseHead) -> Result<(), DecodeError> {
-    let (code, text_value) = head.status.get_or_insert_with(Default::default);
+fn read_status(message: Bytes, head: &mut StatusHead) -> Result<(), DecodeError> {
     let mut reader = Reader::new(message);
     while let Some((field, value)) = reader.next()? {
         match (field, value) {
             // int32: negative numbers travel as ten-byte varints.
-            (1, Value::Number(number)) => *code = i64::from(number as u32 as i32),
+            (1, Value::Number(number)) => head.code = i64::from(number as u32 as i32),
             (2, Value::Bytes(message)) => {
-                *text_value = String::from_utf8_lossy(&message).into_owned();
+                head.message = String::from_utf8_lossy(&message).into_owned();
             }
             (3, Value::Bytes(detail)) => head.details.push(detail),
             _ => {}

@@ -7,7 +7,7 @@ use super::{
     frame::{Frame, INLINE_BODY},
     proto::{field_len, put_bytes, put_length, put_number, put_varint, varint_len},
 };
-use crate::verb::Verb;
+use crate::{grpc::Status, verb::Verb};
 
 /// What the first message of a request says.
 #[derive(Clone, Copy, Debug)]
@@ -18,20 +18,64 @@ pub struct RequestParts<'a> {
     pub verb: Verb,
     /// Raw query without `?`; empty when there is none.
     pub query: &'a str,
-    /// Everything that travels as metadata, content type included. Keys go
-    /// out in Go's canonical header case.
+    /// Everything that travels as metadata.
     pub headers: &'a HeaderMap,
     /// Headers without an upper-case letter on the wire: the sidecar's own.
     pub identity: &'a [(HeaderName, HeaderValue)],
+    /// What kind of client made the call.
+    pub origin: Origin<'a>,
+}
+
+/// What kind of client made a call.
+#[derive(Clone, Copy, Debug)]
+pub enum Origin<'a> {
+    /// Keys go out in Go's canonical header case; the message has the content
+    /// type of the headers, and an HTTP extension always.
+    Http,
+    /// Keys stay in lower case; values of names ending in `-bin` are base64
+    /// and go out with padding.
+    Grpc {
+        /// What the client called us; becomes `:authority` unless empty.
+        authority: &'a str,
+        /// Content type of the `InvokeRequest`.
+        content_type: &'a str,
+        /// Type URL of its data; empty for plain bytes.
+        type_url: &'a str,
+        /// Whether the `InvokeRequest` has an HTTP extension.
+        has_extension: bool,
+    },
 }
 
 /// What the first message of a response says.
 #[derive(Clone, Copy, Debug)]
 pub struct ResponseParts<'a> {
-    /// HTTP status of the app (100 and above).
-    pub status: u16,
-    /// Headers of the app; keys go out in Go's canonical header case.
+    /// Headers of the app.
     pub headers: &'a HeaderMap,
+    /// How the call ended.
+    pub outcome: Outcome<'a>,
+}
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug)]
+pub enum Outcome<'a> {
+    /// An HTTP app answered. Keys go out in Go's canonical header case; the
+    /// message has the content type of the headers.
+    Http {
+        /// Status of the app (100 and above).
+        status: u16,
+    },
+    /// A gRPC app answered. Keys stay in lower case; values of names ending
+    /// in `-bin` are base64 and go out with padding.
+    Grpc {
+        /// Status of the app.
+        status: &'a Status,
+        /// Trailers of the app.
+        trailers: &'a HeaderMap,
+        /// Content type of the `InvokeResponse`, which is UTF-8.
+        content_type: &'a [u8],
+        /// Type URL of its data, which is UTF-8; empty for plain bytes.
+        type_url: &'a [u8],
+    },
 }
 
 /// First message of a streamed request, with its first payload if there is
@@ -124,72 +168,133 @@ fn framed(inner: Option<&[u8]>, piece: Option<(Bytes, u64)>) -> Frame {
 fn put_request(out: &mut BytesMut, parts: &RequestParts<'_>, body: Option<&Bytes>) {
     const VERSION_1: usize = 1;
     put_number(out, 1, VERSION_1);
-    put_headers(out, parts.headers);
-    for (name, value) in parts.identity {
-        put_entry(out, name.as_str().as_bytes(), false, &[value.as_bytes()]);
-    }
-    let content_type = content_type(parts.headers);
-    let verb_len = if parts.verb == Verb::None { 0 } else { 2 };
-    let query_len = if parts.query.is_empty() {
-        0
-    } else {
-        field_len(parts.query.len())
+    let (keys, content_type, type_url, has_extension) = match parts.origin {
+        Origin::Http => (Keys::Canonical, content_type(parts.headers), "", true),
+        Origin::Grpc {
+            authority,
+            content_type,
+            type_url,
+            has_extension,
+        } => {
+            if !authority.is_empty() {
+                put_entry(out, 2, b":authority", Keys::Lower, &[authority.as_bytes()]);
+            }
+            (
+                Keys::Lower,
+                content_type.as_bytes(),
+                type_url,
+                has_extension,
+            )
+        }
     };
-    let data_len = body.map_or(0, |body| any_len(body));
+    put_headers(out, 2, parts.headers, keys);
+    for (name, value) in parts.identity {
+        put_entry(
+            out,
+            2,
+            name.as_str().as_bytes(),
+            Keys::Lower,
+            &[value.as_bytes()],
+        );
+    }
+    let data = Data::new(type_url.as_bytes(), body);
+    let verb_len = if parts.verb == Verb::None { 0 } else { 2 };
+    let extension_len = verb_len + optional_len(parts.query.len());
     let message_len = optional_len(parts.method.len())
-        + body.map_or(0, |_| field_len(data_len))
+        + data.field_len()
         + optional_len(content_type.len())
-        + field_len(verb_len + query_len);
+        + if has_extension {
+            field_len(extension_len)
+        } else {
+            0
+        };
     put_length(out, 3, message_len);
     put_bytes(out, 1, parts.method.as_bytes());
-    if let Some(body) = body {
-        put_any(out, 2, body);
-    }
+    data.put(out, 2);
     put_bytes(out, 3, content_type);
-    put_length(out, 4, verb_len + query_len);
-    put_number(out, 1, parts.verb as usize);
-    put_bytes(out, 2, parts.query.as_bytes());
+    if has_extension {
+        put_length(out, 4, extension_len);
+        put_number(out, 1, parts.verb as usize);
+        put_bytes(out, 2, parts.query.as_bytes());
+    }
 }
 
 fn put_response(out: &mut BytesMut, parts: &ResponseParts<'_>, body: Option<&Bytes>) {
-    let status = usize::from(parts.status);
-    // Present even when zero: its presence is what marks a first message.
-    put_length(
-        out,
-        1,
-        if status == 0 {
-            0
-        } else {
-            1 + varint_len(status)
-        },
-    );
-    put_number(out, 1, status);
-    put_headers(out, parts.headers);
-    let content_type = content_type(parts.headers);
-    let data_len = body.map_or(0, |body| any_len(body));
-    put_length(
-        out,
-        4,
-        body.map_or(0, |_| field_len(data_len)) + optional_len(content_type.len()),
-    );
-    if let Some(body) = body {
-        put_any(out, 1, body);
+    // The status is present even when zero: its presence is what marks a
+    // first message.
+    let (content_type, type_url, is_optional) = match parts.outcome {
+        Outcome::Http { status } => {
+            let mut inner = BytesMut::with_capacity(4);
+            put_number(&mut inner, 1, usize::from(status));
+            put_length(out, 1, inner.len());
+            out.extend_from_slice(&inner);
+            put_headers(out, 2, parts.headers, Keys::Canonical);
+            (content_type(parts.headers), &b""[..], false)
+        }
+        Outcome::Grpc {
+            status,
+            trailers,
+            content_type,
+            type_url,
+        } => {
+            let mut inner = BytesMut::new();
+            status.encode(&mut inner);
+            put_length(out, 1, inner.len());
+            out.extend_from_slice(&inner);
+            put_headers(out, 2, parts.headers, Keys::Lower);
+            put_headers(out, 3, trailers, Keys::Lower);
+            (content_type, type_url, true)
+        }
+    };
+    let data = Data::new(type_url, body);
+    let message_len = data.field_len() + optional_len(content_type.len());
+    if is_optional && message_len == 0 {
+        return;
     }
+    put_length(out, 4, message_len);
+    data.put(out, 1);
     put_bytes(out, 2, content_type);
 }
 
-fn any_len(value: &[u8]) -> usize {
-    if value.is_empty() {
-        0
-    } else {
-        field_len(value.len())
-    }
+/// A `google.protobuf.Any`. In streamed forms the body travels apart, so it is
+/// there only to name its type.
+#[derive(Clone, Copy)]
+struct Data<'a> {
+    type_url: &'a [u8],
+    value: Option<&'a [u8]>,
 }
 
-/// A `google.protobuf.Any` without a type: plain bytes.
-fn put_any(out: &mut BytesMut, field: u8, value: &[u8]) {
-    put_length(out, field, any_len(value));
-    put_bytes(out, 2, value);
+impl<'a> Data<'a> {
+    fn new(type_url: &'a [u8], body: Option<&'a Bytes>) -> Self {
+        Self {
+            type_url,
+            value: body.map(|body| &body[..]),
+        }
+    }
+
+    fn is_present(self) -> bool {
+        self.value.is_some() || !self.type_url.is_empty()
+    }
+
+    fn len(self) -> usize {
+        optional_len(self.type_url.len()) + optional_len(self.value.map_or(0, <[u8]>::len))
+    }
+
+    fn field_len(self) -> usize {
+        if self.is_present() {
+            field_len(self.len())
+        } else {
+            0
+        }
+    }
+
+    fn put(self, out: &mut BytesMut, field: u8) {
+        if self.is_present() {
+            put_length(out, field, self.len());
+            put_bytes(out, 1, self.type_url);
+            put_bytes(out, 2, self.value.unwrap_or_default());
+        }
+    }
 }
 
 fn optional_len(length: usize) -> usize {
@@ -204,16 +309,24 @@ fn content_type(headers: &HeaderMap) -> &[u8] {
         .unwrap_or_default()
 }
 
-/// `map<string, ListStringValue>` entries, one per name, field 2 in requests
-/// and responses alike. Values that are not UTF-8 cannot be encoded and are
-/// left out.
-fn put_headers(out: &mut BytesMut, headers: &HeaderMap) {
+/// How names are spelled on the wire, which tells peers the origin.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keys {
+    /// Go's canonical header form.
+    Canonical,
+    /// As on HTTP/2.
+    Lower,
+}
+
+/// `map<string, ListStringValue>` entries, one per name. Values that are not
+/// UTF-8 cannot be encoded and are left out.
+fn put_headers(out: &mut BytesMut, field: u8, headers: &HeaderMap, keys: Keys) {
     let mut name: Option<&HeaderName> = None;
     let mut values: Vec<&[u8]> = Vec::new();
     // A header map yields all values of one name consecutively.
     for (next, value) in headers {
         if name != Some(next) {
-            put_group(out, name, &values);
+            put_group(out, field, name, keys, &values);
             values.clear();
             name = Some(next);
         }
@@ -221,24 +334,44 @@ fn put_headers(out: &mut BytesMut, headers: &HeaderMap) {
             values.push(value.as_bytes());
         }
     }
-    put_group(out, name, &values);
+    put_group(out, field, name, keys, &values);
 }
 
-fn put_group(out: &mut BytesMut, name: Option<&HeaderName>, values: &[&[u8]]) {
+fn put_group(
+    out: &mut BytesMut,
+    field: u8,
+    name: Option<&HeaderName>,
+    keys: Keys,
+    values: &[&[u8]],
+) {
     // Peers take the first value unchecked: a name without one must not go.
-    if let Some(name) = name.filter(|_| !values.is_empty()) {
-        put_entry(out, name.as_str().as_bytes(), true, values);
+    let Some(name) = name.filter(|_| !values.is_empty()) else {
+        return;
+    };
+    let name = name.as_str().as_bytes();
+    if keys == Keys::Lower && name.ends_with(b"-bin") {
+        // Peers drop binary values without padding.
+        let padded: Vec<Vec<u8>> = values.iter().map(|value| padded(value)).collect();
+        let values: Vec<&[u8]> = padded.iter().map(Vec::as_slice).collect();
+        put_entry(out, field, name, keys, &values);
+    } else {
+        put_entry(out, field, name, keys, values);
     }
 }
 
-fn put_entry(out: &mut BytesMut, name: &[u8], canonical: bool, values: &[&[u8]]) {
+fn padded(base64: &[u8]) -> Vec<u8> {
+    let mut out = base64.to_vec();
+    out.resize(base64.len().next_multiple_of(4), b'=');
+    out
+}
+
+fn put_entry(out: &mut BytesMut, field: u8, name: &[u8], keys: Keys, values: &[&[u8]]) {
     let list_len: usize = values.iter().map(|value| field_len(value.len())).sum();
-    put_length(out, 2, field_len(name.len()) + field_len(list_len));
+    put_length(out, field, field_len(name.len()) + field_len(list_len));
     put_length(out, 1, name.len());
-    if canonical {
-        put_canonical(out, name);
-    } else {
-        out.extend_from_slice(name);
+    match keys {
+        Keys::Canonical => put_canonical(out, name),
+        Keys::Lower => out.extend_from_slice(name),
     }
     put_length(out, 2, list_len);
     for value in values {
