@@ -16,7 +16,7 @@ pub(crate) fn command() -> Command {
             Command::new("quick")
                 .about("All peers, interleaved rounds, ratio table and bounds, in less than four minutes")
                 .arg(number("rounds", "7", "Measured rounds; the bounds ask for at least 7"))
-                .arg(seconds("secs", "1.5", "Seconds measured per peer, scenario and round"))
+                .arg(seconds("secs", "1.2", "Seconds measured per peer, scenario and round"))
                 .arg(
                     Arg::new("peers")
                         .long("peers")
@@ -36,13 +36,24 @@ pub(crate) fn command() -> Command {
                         .help("Something that runs already: http://127.0.0.1:<port>/<path>, an echo of what is posted"),
                 )
                 .arg(number("conns", "16", "Connections"))
-                .arg(
-                    Arg::new("rate")
-                        .long("rate")
-                        .value_parser(value_parser!(f64))
-                        .help("Requests per second [default: as fast as answers come]"),
-                )
+                .arg(rate())
                 .arg(seconds("secs", "10", "Seconds measured")),
+        )
+        .subcommand(
+            Command::new("grpc")
+                .about("The same with unary gRPC calls through the transparent proxy")
+                .arg(peer())
+                .arg(number("conns", "16", "Connections"))
+                .arg(number("at-once", "16", "Calls at a time over all connections"))
+                .arg(rate())
+                .arg(seconds("secs", "10", "Seconds measured")),
+        )
+        .subcommand(
+            Command::new("streams")
+                .about("Prints what idle gRPC streams keep in the memory of one pair")
+                .arg(peer())
+                .arg(number("n", "1000", "Bidirectional streams"))
+                .arg(number("conns", "10", "Connections they share")),
         )
         .subcommand(
             Command::new("rss")
@@ -80,6 +91,13 @@ fn peer() -> Arg {
         .default_value(ours::NAME)
         .value_parser([direct::NAME, nginx::NAME, ours::NAME, foreign::NAME])
         .help("Which one")
+}
+
+fn rate() -> Arg {
+    Arg::new("rate")
+        .long("rate")
+        .value_parser(value_parser!(f64))
+        .help("Requests per second [default: as fast as answers come]")
 }
 
 fn number(name: &'static str, default: &'static str, help: &'static str) -> Arg {

@@ -16,6 +16,8 @@ use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getppid};
 
+use crate::ports::Entry;
+
 /// How long a child may take to end by itself after SIGTERM.
 const GRACE: Duration = Duration::from_secs(3);
 
@@ -83,8 +85,8 @@ impl Process {
         })
     }
 
-    /// Starts the echo origin of this program; returns it with its port.
-    pub(crate) fn start_origin(folder: &Path) -> anyhow::Result<(Self, u16)> {
+    /// Starts the echo origin of this program; returns it with its ports.
+    pub(crate) fn start_origin(folder: &Path) -> anyhow::Result<(Self, Entry)> {
         let program = own_program()?;
         let mut child = Command::new(&program)
             .arg("exec")
@@ -104,11 +106,8 @@ impl Process {
             child,
             log: folder.join("origin.log"),
         };
-        let port = line
-            .trim()
-            .parse()
-            .context("the echo origin did not print its port")?;
-        Ok((process, port))
+        let ports = Entry::parse(&line).context("the echo origin did not print its ports")?;
+        Ok((process, ports))
     }
 
     pub(crate) fn id(&self) -> u32 {

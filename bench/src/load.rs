@@ -1,11 +1,14 @@
-//! The generator: keep-alive connections, closed and open loop, and what a run found out.
+//! The generator: callers over HTTP/1.1 and gRPC, closed and open loop, and what a run found out.
 //!
 //! It is one thread of this process and the same for every peer; its CPU time is never part of a peer's.
 
+pub(crate) mod caller;
 pub(crate) mod closed;
 pub(crate) mod codec;
 pub(crate) mod connection;
+pub(crate) mod grpc;
 pub(crate) mod open;
+pub(crate) mod streams;
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -109,9 +112,10 @@ mod tests {
     use std::net::SocketAddr;
 
     use super::closed::Pool;
-    use super::connection::Target;
+    use super::connection::{Protocol, Target};
+    use super::streams::Streams;
     use super::*;
-    use crate::apps::echo;
+    use crate::apps;
 
     fn run<T>(test: impl Future<Output = T>) -> T {
         tokio::runtime::Builder::new_current_thread()
@@ -121,16 +125,22 @@ mod tests {
             .block_on(test)
     }
 
-    async fn origin() -> (SocketAddr, tokio::task::JoinSet<()>) {
+    const BOTH: [Protocol; 2] = [Protocol::Http, Protocol::Grpc];
+
+    async fn origin(protocol: Protocol) -> (SocketAddr, tokio::task::JoinSet<()>) {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut tasks = tokio::task::JoinSet::new();
-        tasks.spawn(echo::serve(listener));
+        match protocol {
+            Protocol::Http => tasks.spawn(apps::echo::serve(listener)),
+            Protocol::Grpc => tasks.spawn(apps::grpc::serve(listener)),
+        };
         (address, tasks)
     }
 
-    fn target(address: SocketAddr, path: &str) -> Target {
+    fn target(protocol: Protocol, address: SocketAddr, path: &str) -> Target {
         Target {
+            protocol,
             address,
             path: path.to_owned(),
             body: 1024,
@@ -140,26 +150,43 @@ mod tests {
     #[test]
     fn closed_and_open_loop_count_every_echoed_call() {
         run(async {
-            let (address, _tasks) = origin().await;
-            let mut pool = Pool::new(target(address, "/echo"), 4);
-            let closed = pool.run(Duration::from_millis(50)).await;
-            assert_eq!((closed.errors, &closed.first_error), (0, &None));
-            assert!(closed.calls > 4);
-            assert_eq!(closed.calls, closed.latency.len());
-            let open = open::run(&mut pool, 1000.0, Duration::from_millis(300)).await;
-            assert_eq!((open.errors, &open.first_error), (0, &None));
-            assert!((150..450).contains(&open.calls), "{}", open.calls);
+            for protocol in BOTH {
+                let (address, _tasks) = origin(protocol).await;
+                let mut pool = Pool::new(target(protocol, address, "/echo"), 4, 2);
+                let closed = pool.run(Duration::from_millis(50)).await;
+                assert_eq!((closed.errors, &closed.first_error), (0, &None));
+                assert!(closed.calls > 4);
+                assert_eq!(closed.calls, closed.latency.len());
+                let open = open::run(&mut pool, 1000.0, Duration::from_millis(300)).await;
+                assert_eq!((open.errors, &open.first_error), (0, &None));
+                assert!((150..450).contains(&open.calls), "{}", open.calls);
+            }
         });
     }
 
     #[test]
     fn a_wrong_status_is_an_error_and_not_a_call() {
         run(async {
-            let (address, _tasks) = origin().await;
-            let mut pool = Pool::new(target(address, "/dapr/config"), 2);
-            let outcome = pool.run(Duration::from_secs(5)).await;
-            assert_eq!((outcome.calls, outcome.errors), (0, 2));
-            assert!(outcome.first_error.unwrap().contains("status 404"));
+            for (protocol, path, error) in [
+                (Protocol::Http, "/dapr/config", "status 404"),
+                (Protocol::Grpc, "/dapr.proto.x/Y", "grpc-status 12"),
+            ] {
+                let (address, _tasks) = origin(protocol).await;
+                let mut pool = Pool::new(target(protocol, address, path), 2, 2);
+                let outcome = pool.run(Duration::from_secs(5)).await;
+                assert_eq!((outcome.calls, outcome.errors), (0, 2));
+                assert!(outcome.first_error.unwrap().contains(error));
+            }
+        });
+    }
+
+    #[test]
+    fn streams_stay_open_until_they_are_ended() {
+        run(async {
+            let (address, _tasks) = origin(Protocol::Grpc).await;
+            let target = target(Protocol::Grpc, address, "/echo");
+            let mut streams = Streams::open(&target, 20, 3).await.unwrap();
+            streams.end().await.unwrap();
         });
     }
 
@@ -169,9 +196,11 @@ mod tests {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
             drop(listener);
-            let mut pool = Pool::new(target(address, "/echo"), 2);
-            let outcome = pool.run(Duration::from_millis(10)).await;
-            assert_eq!((outcome.calls, outcome.errors), (0, 1));
+            for protocol in BOTH {
+                let mut pool = Pool::new(target(protocol, address, "/echo"), 2, 2);
+                let outcome = pool.run(Duration::from_millis(10)).await;
+                assert_eq!((outcome.calls, outcome.errors), (0, 1));
+            }
         });
     }
 }

@@ -5,6 +5,7 @@ mod apps;
 mod arguments;
 mod binaries;
 mod child;
+mod idle_streams;
 mod load;
 mod machine;
 mod peers;
@@ -26,6 +27,7 @@ use clap::ArgMatches;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::arguments::required;
+use crate::scenario::Load;
 
 fn main() -> anyhow::Result<ExitCode> {
     let matches = arguments::command().get_matches();
@@ -42,7 +44,7 @@ fn main() -> anyhow::Result<ExitCode> {
         .build()?;
     let good = runtime.block_on(async {
         match matches.subcommand() {
-            Some(("origin", _)) => apps::echo::main().await.map(|()| true),
+            Some(("origin", _)) => apps::main().await.map(|()| true),
             _ => until_signal(run(&matches)).await,
         }
     })?;
@@ -82,14 +84,27 @@ async fn run(matches: &ArgMatches) -> anyhow::Result<bool> {
                 Some(url) => single::Subject::Address(single::address(url)?),
                 None => single::Subject::Peer(required(http, "peer")),
             };
-            let rate = http.get_one::<f64>("rate").copied();
             single::http(
                 &subject,
                 required(http, "conns"),
-                rate,
+                load(http),
                 required(http, "secs"),
             )
             .await
+        }
+        Some(("grpc", grpc)) => {
+            single::grpc(
+                required(grpc, "peer"),
+                required(grpc, "conns"),
+                required(grpc, "at-once"),
+                load(grpc),
+                required(grpc, "secs"),
+            )
+            .await
+        }
+        Some(("streams", streams)) => {
+            let peer: String = required(streams, "peer");
+            single::streams(&peer, required(streams, "n"), required(streams, "conns")).await
         }
         Some(("rss", rss)) => {
             let peer: String = required(rss, "peer");
@@ -100,4 +115,10 @@ async fn run(matches: &ArgMatches) -> anyhow::Result<bool> {
         }
         _ => bail!("unknown subcommand"),
     }
+}
+
+fn load(matches: &ArgMatches) -> Load {
+    matches
+        .get_one::<f64>("rate")
+        .map_or(Load::Closed, |rate| Load::Rate(*rate))
 }

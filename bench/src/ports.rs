@@ -8,6 +8,24 @@ use anyhow::Context as _;
 /// Linux hands out 32768 and above to outgoing connections.
 const RANGE: Range<u16> = 20_000..32_000;
 
+/// Where calls come in, by what they speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) http: u16,
+    pub(crate) grpc: u16,
+}
+
+impl Entry {
+    /// Reads `<http> <grpc>`.
+    pub(crate) fn parse(line: &str) -> Option<Self> {
+        let (http, grpc) = line.trim().split_once(' ')?;
+        Some(Self {
+            http: http.parse().ok()?,
+            grpc: grpc.parse().ok()?,
+        })
+    }
+}
+
 /// `N` different free ports.
 pub(crate) fn free<const N: usize>() -> anyhow::Result<[u16; N]> {
     let start = fastrand::u16(RANGE);

@@ -8,11 +8,18 @@ use anyhow::Context as _;
 
 use crate::binaries::{self, Binaries};
 use crate::child::Process;
+use crate::idle_streams::{self, StreamMemory};
+use crate::load::connection::Protocol;
 use crate::machine::Machine;
+use crate::peers::sidecars::Authority;
 use crate::peers::{Peer, Setup, direct, foreign, nginx, ours};
 use crate::proc;
-use crate::report::{CPU_NOISE, Group, LATENCY_NOISE, PeerMemory, Report, Starts};
-use crate::scenario::{self, RATE, SATURATION, SEQUENTIAL, Scenario};
+use crate::report::{
+    CPU_NOISE, GRPC_PAIRS, Group, LATENCY_NOISE, PeerMemory, PeerStreams, Report, Starts,
+};
+use crate::scenario::{
+    self, GRPC_MULTIPLEXED, GRPC_RATE, GRPC_SATURATION, RATE, SATURATION, SEQUENTIAL, Scenario,
+};
 use crate::start;
 
 /// How long every peer stays idle before its memory is read.
@@ -28,7 +35,18 @@ const LAST_ROUND: Duration = Duration::from_secs(205);
 /// Rounds that may be added while a gated ratio is noisy.
 const EXTRA_ROUNDS: usize = 4;
 
-const SCENARIOS: [Scenario; 3] = [SEQUENTIAL, SATURATION, RATE];
+/// Idle streams per sidecar pair, and the connections they share.
+const IDLE_STREAMS: usize = 1000;
+const IDLE_STREAM_CONNECTIONS: usize = 10;
+
+const SCENARIOS: [Scenario; 6] = [
+    SEQUENTIAL,
+    SATURATION,
+    GRPC_SATURATION,
+    GRPC_MULTIPLEXED,
+    RATE,
+    GRPC_RATE,
+];
 
 /// What the command line asks for.
 #[derive(Debug, Clone)]
@@ -55,14 +73,14 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<bool> {
     };
     let foreign = Binaries::foreign(ours.as_ref())?.filter(|_| options.wants(foreign::NAME));
     let folder = tempfile::Builder::new().prefix("bench").tempdir()?;
-    let (origin, origin_port) = Process::start_origin(folder.path())?;
+    let (process, origin) = Process::start_origin(folder.path())?;
     let setup = Setup {
         folder: folder.path(),
-        origin_port,
+        origin,
     };
     let places = Places {
         all: proc::allowed_cpus()?,
-        origin: origin.id(),
+        origin: process.id(),
     };
     let begun = Instant::now();
     let mut run = Run::prepare(options, places, setup, ours.as_ref(), foreign.as_ref())?;
@@ -75,6 +93,11 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<bool> {
                 peer: name,
                 milliseconds,
             });
+            progress(&format!("{name}: {IDLE_STREAMS} idle streams"));
+            run.report.streams.push(PeerStreams {
+                peer: name,
+                memory: streams(name, binaries, setup).await?,
+            });
         }
     }
     run.rounds(options, begun).await?;
@@ -86,6 +109,18 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<bool> {
     print!("{}", report.text());
     store(&report)?;
     Ok(!report.fails(strict))
+}
+
+/// Measures streams on a pair that carries nothing else.
+async fn streams(
+    name: &'static str,
+    binaries: &Binaries,
+    setup: Setup<'_>,
+) -> anyhow::Result<StreamMemory> {
+    let authority = Authority::start(&format!("{name}-streams"), binaries, setup)?;
+    let mut peer = authority.pair(name, String::new())?;
+    peer.first_call(Protocol::Grpc).await?;
+    idle_streams::measure(&peer, IDLE_STREAMS, IDLE_STREAM_CONNECTIONS).await
 }
 
 /// Running peers and the report they fill.
@@ -120,7 +155,14 @@ impl Run {
         if let Some(binaries) = foreign {
             peers.push(foreign::start(binaries, setup)?);
         }
-        let names: Vec<&'static str> = peers.iter().map(|peer| peer.name).collect();
+        // What gRPC adds is compared between proxies; without one there is nothing to compare.
+        let names = |scenario: Scenario| -> Vec<&'static str> {
+            peers
+                .iter()
+                .map(|peer| peer.name)
+                .filter(|name| scenario.protocol == Protocol::Http || *name != direct::NAME)
+                .collect()
+        };
         let report = Report {
             machine: Machine::read(),
             peers: peers
@@ -129,9 +171,10 @@ impl Run {
                 .collect(),
             notes,
             groups: SCENARIOS
-                .map(|scenario| Group::new(scenario, &names))
+                .map(|scenario| Group::new(scenario, &names(scenario)))
                 .into(),
             memory: Vec::new(),
+            streams: Vec::new(),
             starts: Vec::new(),
             bounds: Vec::new(),
             seconds: 0,
@@ -150,12 +193,13 @@ impl Run {
         for peer in self.peers.iter().filter(|peer| peer.name != direct::NAME) {
             self.report.memory.push(PeerMemory {
                 peer: peer.name,
-                idle: peer.memory()?,
+                idle: peer.memory(Protocol::Http)?,
                 loaded: Vec::new(),
             });
         }
         for peer in &mut self.peers {
-            peer.first_call().await?;
+            peer.first_call(Protocol::Http).await?;
+            peer.first_call(Protocol::Grpc).await?;
         }
         Ok(())
     }
@@ -187,16 +231,17 @@ impl Run {
                 order.reverse();
             }
             for index in order {
-                let (Some(peer), Some(series)) =
-                    (self.peers.get(index), group.series.get_mut(index))
-                else {
+                let Some(peer) = self.peers.get(index) else {
+                    continue;
+                };
+                let Some(series) = group.of_mut(peer.name) else {
                     continue;
                 };
                 self.places.assign(scenario.pinned, peer)?;
-                let sample =
-                    scenario::measure(scenario, &peer.target, &peer.hops(), WARM_UP, measured)
-                        .await
-                        .with_context(|| format!("{} under {}", peer.name, scenario.name))?;
+                let (target, hops) = (peer.target(scenario.protocol), peer.hops(scenario.protocol));
+                let sample = scenario::measure(scenario, target, &hops, WARM_UP, measured)
+                    .await
+                    .with_context(|| format!("{} under {}", peer.name, scenario.name))?;
                 series.rounds.push(sample);
             }
         }
@@ -205,22 +250,28 @@ impl Run {
 
     /// Whether a gated ratio spreads too wide to be relied on.
     fn is_noisy(&self) -> bool {
-        self.report.groups.iter().any(|group| {
-            let wide = |field, noise| {
-                group
-                    .ratio(ours::NAME, nginx::NAME, field)
-                    .is_some_and(|spread| spread.relative_range() > noise)
-            };
-            (group.scenario == SATURATION.name && wide(|sample| sample.cpu_us, CPU_NOISE))
-                || (group.scenario == SEQUENTIAL.name
-                    && wide(|sample| sample.p50_us, LATENCY_NOISE))
-        })
+        let over_http = GRPC_PAIRS.iter().any(|pair| {
+            self.report
+                .over_http(*pair, ours::NAME, |sample| sample.cpu_us)
+                .is_some_and(|spread| spread.relative_range() > CPU_NOISE)
+        });
+        over_http
+            || self.report.groups.iter().any(|group| {
+                let wide = |field, noise| {
+                    group
+                        .ratio(ours::NAME, nginx::NAME, field)
+                        .is_some_and(|spread| spread.relative_range() > noise)
+                };
+                (group.scenario == SATURATION.name && wide(|sample| sample.cpu_us, CPU_NOISE))
+                    || (group.scenario == SEQUENTIAL.name
+                        && wide(|sample| sample.p50_us, LATENCY_NOISE))
+            })
     }
 
     fn finish(mut self) -> anyhow::Result<Report> {
         for memory in &mut self.report.memory {
             if let Some(peer) = self.peers.iter().find(|peer| peer.name == memory.peer) {
-                memory.loaded = peer.memory()?;
+                memory.loaded = peer.memory(Protocol::Http)?;
             }
         }
         Ok(self.report)

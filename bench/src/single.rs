@@ -1,4 +1,5 @@
-//! One peer on its own: `bench http` loads it, `bench rss` watches its memory, `bench start` times its starts.
+//! One peer on its own: `bench http` and `bench grpc` load it, `bench rss` and `bench streams` watch its memory,
+//! `bench start` times its starts.
 
 use std::time::Duration;
 
@@ -6,12 +7,13 @@ use anyhow::{Context as _, bail};
 
 use crate::binaries::{self, Binaries};
 use crate::child::Process;
-use crate::load::connection::{Connection, Target};
+use crate::load::caller::Lines;
+use crate::load::connection::{Protocol, Target};
 use crate::peers::{Peer, Setup, direct, foreign, nginx, ours};
 use crate::proc::Memory;
 use crate::scenario::{self, Load, Scenario};
 use crate::stats::Spread;
-use crate::{probe, start};
+use crate::{idle_streams, probe, start};
 
 /// What to load.
 #[derive(Debug, Clone)]
@@ -22,21 +24,50 @@ pub(crate) enum Subject {
     Address(Target),
 }
 
-/// `bench http`.
+/// `bench http`: every connection carries one call at a time.
 pub(crate) async fn http(
     subject: &Subject,
     connections: usize,
-    rate: Option<f64>,
+    load: Load,
     duration: Duration,
 ) -> anyhow::Result<bool> {
-    let run = Run::start(subject).await?;
     let scenario = Scenario {
         name: "http",
+        protocol: Protocol::Http,
         connections,
-        load: rate.map_or(Load::Closed, Load::Rate),
+        at_once: connections,
+        load,
         pinned: false,
     };
-    let hops = run.hops();
+    measure(subject, scenario, duration).await
+}
+
+/// `bench grpc`: `at_once` calls over `connections`.
+pub(crate) async fn grpc(
+    peer: String,
+    connections: usize,
+    at_once: usize,
+    load: Load,
+    duration: Duration,
+) -> anyhow::Result<bool> {
+    let scenario = Scenario {
+        name: "grpc",
+        protocol: Protocol::Grpc,
+        connections,
+        at_once,
+        load,
+        pinned: false,
+    };
+    measure(&Subject::Peer(peer), scenario, duration).await
+}
+
+async fn measure(
+    subject: &Subject,
+    scenario: Scenario,
+    duration: Duration,
+) -> anyhow::Result<bool> {
+    let run = Run::start(subject, scenario.protocol).await?;
+    let hops = run.hops(scenario.protocol);
     eprintln!("bench: measured processes {hops:?}");
     let warm_up = Duration::from_secs(1);
     let sample = scenario::measure(scenario, &run.target, &hops, warm_up, duration).await?;
@@ -46,16 +77,16 @@ pub(crate) async fn http(
 
 /// `bench rss`: after `idle`, then with `connections` idle keep-alive connections to the caller side.
 pub(crate) async fn rss(peer: &str, idle: Duration, connections: usize) -> anyhow::Result<bool> {
-    let run = Run::start(&Subject::Peer(peer.to_owned())).await?;
+    let run = Run::start(&Subject::Peer(peer.to_owned()), Protocol::Http).await?;
     tokio::time::sleep(idle).await;
     let before = run.memory()?;
     print_memory("idle", &before);
     if connections > 0 {
         let mut held = Vec::with_capacity(connections);
         for _ in 0..connections {
-            let mut connection = Connection::open(&run.target).await?;
-            connection.call().await?;
-            held.push(connection);
+            let mut caller = Lines::new(run.target.clone(), 1).caller().await?;
+            caller.call().await?;
+            held.push(caller);
         }
         let after = run.memory()?;
         print_memory(&format!("{connections} connections"), &after);
@@ -68,14 +99,36 @@ pub(crate) async fn rss(peer: &str, idle: Duration, connections: usize) -> anyho
     Ok(true)
 }
 
+/// `bench streams`: what idle gRPC streams keep in memory, twice on the same pair.
+pub(crate) async fn streams(
+    peer: &str,
+    streams: usize,
+    connections: usize,
+) -> anyhow::Result<bool> {
+    let run = Run::start(&Subject::Peer(peer.to_owned()), Protocol::Grpc).await?;
+    let Some(peer) = &run.peer else {
+        bail!("there is no process to watch");
+    };
+    for _ in 0..2 {
+        let memory = idle_streams::measure(peer, streams, connections).await?;
+        print_memory("before", &memory.before);
+        print_memory(&format!("{streams} streams"), &memory.open);
+        print_memory("after", &memory.ended);
+        for (side, kib) in ["caller", "callee"].iter().zip(memory.kib_per_stream()) {
+            println!("{side}: {kib:.1} KiB per stream");
+        }
+    }
+    Ok(true)
+}
+
 /// `bench start`.
 pub(crate) async fn starts(peer: &str, count: usize) -> anyhow::Result<bool> {
     let binaries = sidecars(peer).await?;
     let folder = tempfile::Builder::new().prefix("bench").tempdir()?;
-    let (_origin, origin_port) = Process::start_origin(folder.path())?;
+    let (_origin, origin) = Process::start_origin(folder.path())?;
     let setup = Setup {
         folder: folder.path(),
-        origin_port,
+        origin,
     };
     let milliseconds = start::measure(peer, &binaries, setup, count)?;
     let spread = Spread::of(&milliseconds).context("nothing was measured")?;
@@ -105,7 +158,7 @@ struct Run {
 }
 
 impl Run {
-    async fn start(subject: &Subject) -> anyhow::Result<Self> {
+    async fn start(subject: &Subject, protocol: Protocol) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("bench").tempdir()?;
         let name = match subject {
             Subject::Address(target) => {
@@ -118,10 +171,10 @@ impl Run {
             }
             Subject::Peer(name) => name,
         };
-        let (origin, origin_port) = Process::start_origin(folder.path())?;
+        let (process, origin) = Process::start_origin(folder.path())?;
         let setup = Setup {
             folder: folder.path(),
-            origin_port,
+            origin,
         };
         let mut peer = match name.as_str() {
             direct::NAME => direct::start(setup),
@@ -132,23 +185,26 @@ impl Run {
             ours::NAME => ours::start(&sidecars(name).await?, setup)?,
             _ => foreign::start(&sidecars(name).await?, setup)?,
         };
-        peer.first_call().await?;
+        peer.first_call(protocol).await?;
         Ok(Self {
-            target: peer.target.clone(),
+            target: peer.target(protocol).clone(),
             peer: Some(peer),
-            _origin: Some(origin),
+            _origin: Some(process),
             _folder: folder,
         })
     }
 
-    fn hops(&self) -> Vec<u32> {
-        self.peer.as_ref().map(Peer::hops).unwrap_or_default()
+    fn hops(&self, protocol: Protocol) -> Vec<u32> {
+        self.peer
+            .as_ref()
+            .map(|peer| peer.hops(protocol))
+            .unwrap_or_default()
     }
 
     fn memory(&self) -> anyhow::Result<Vec<Memory>> {
         self.peer
             .as_ref()
-            .map_or_else(|| Ok(Vec::new()), Peer::memory)
+            .map_or_else(|| Ok(Vec::new()), |peer| peer.memory(Protocol::Http))
     }
 }
 
@@ -172,6 +228,7 @@ pub(crate) fn address(text: &str) -> anyhow::Result<Target> {
             format!("{address} is not 127.0.0.1:<port>: the load stays on loopback")
         })?;
     Ok(Target {
+        protocol: Protocol::Http,
         address: probe::loopback(port),
         path: format!("/{path}"),
         body: 1024,

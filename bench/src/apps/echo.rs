@@ -1,25 +1,14 @@
-//! The origin: answers every request with its own body, over HTTP/1.1 keep-alive connections.
+//! The HTTP origin: answers every request with its own body, over HTTP/1.1 keep-alive connections.
 //!
 //! Paths under `/dapr/` are 404: a real sidecar asks its app for configuration there and must not take an echo for it.
 
 use std::io;
 
-use anyhow::Context as _;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::load::codec::{self, WithoutLength};
-
-/// Listens on a free loopback port, prints it as the only line of stdout and serves until killed.
-pub(crate) async fn main() -> anyhow::Result<()> {
-    let listener = TcpListener::bind("127.0.0.1:0")
-        .await
-        .context("bind the echo origin")?;
-    println!("{}", listener.local_addr()?.port());
-    serve(listener).await;
-    Ok(())
-}
 
 /// Serves connections until the task is dropped.
 pub(crate) async fn serve(listener: TcpListener) {

@@ -1,47 +1,49 @@
-//! Closed loop: every connection sends its next request when the previous answer is complete.
+//! Closed loop: every caller sends its next request when the previous answer is complete.
 //!
-//! With one connection this is sequential latency, with several it saturates the machine. All requests are finished
+//! With one caller this is sequential latency, with several it saturates the machine. All requests are finished
 //! when a run returns, so that CPU counters read before and after belong to exactly the counted calls.
 
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
-use super::connection::{Connection, Target};
+use super::caller::{Caller, Lines};
+use super::connection::Target;
 use super::{Outcome, PATIENCE, new_histogram};
 
-/// Keep-alive connections that live from one run to the next.
+/// Callers, and the connections under them, that live from one run to the next.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    target: Target,
+    lines: Lines,
     size: usize,
-    connections: Vec<Connection>,
+    callers: Vec<Caller>,
 }
 
 impl Pool {
-    pub(crate) fn new(target: Target, size: usize) -> Self {
+    /// `size` callers; gRPC callers share `connections`, an HTTP caller has its own.
+    pub(crate) fn new(target: Target, size: usize, connections: usize) -> Self {
         Self {
-            target,
+            lines: Lines::new(target, connections),
             size,
-            connections: Vec::with_capacity(size),
+            callers: Vec::with_capacity(size),
         }
     }
 
-    /// Runs for `duration`; a connection whose call fails stops and is opened again in the next run.
+    /// Runs for `duration`; a caller whose call fails stops and is replaced in the next run.
     pub(crate) async fn run(&mut self, duration: Duration) -> Outcome {
         let mut outcome = Outcome::default();
         let mut workers = JoinSet::new();
-        let connections = self.take(&mut outcome).await;
+        let callers = self.take(&mut outcome).await;
         let start = Instant::now();
-        for connection in connections {
-            workers.spawn(work(connection, start + duration));
+        for caller in callers {
+            workers.spawn(work(caller, start + duration));
         }
         let finish = async {
             while let Some(joined) = workers.join_next().await {
                 match joined {
-                    Ok((connection, part)) => {
+                    Ok((caller, part)) => {
                         outcome.add(&part);
-                        self.connections.extend(connection);
+                        self.callers.extend(caller);
                     }
                     Err(error) => outcome.fail(&error),
                 }
@@ -57,34 +59,34 @@ impl Pool {
         outcome
     }
 
-    /// The open connections, filled up to the wanted number.
-    pub(super) async fn take(&mut self, outcome: &mut Outcome) -> Vec<Connection> {
-        while self.connections.len() < self.size {
-            match Connection::open(&self.target).await {
-                Ok(connection) => self.connections.push(connection),
+    /// The callers, filled up to the wanted number.
+    pub(super) async fn take(&mut self, outcome: &mut Outcome) -> Vec<Caller> {
+        while self.callers.len() < self.size {
+            match self.lines.caller().await {
+                Ok(caller) => self.callers.push(caller),
                 Err(error) => {
                     outcome.fail(&error);
                     break;
                 }
             }
         }
-        std::mem::take(&mut self.connections)
+        std::mem::take(&mut self.callers)
     }
 
-    pub(super) fn put_back(&mut self, connection: Connection) {
-        self.connections.push(connection);
+    pub(super) fn put_back(&mut self, caller: Caller) {
+        self.callers.push(caller);
     }
 }
 
-async fn work(mut connection: Connection, until: Instant) -> (Option<Connection>, Outcome) {
+async fn work(mut caller: Caller, until: Instant) -> (Option<Caller>, Outcome) {
     let mut outcome = Outcome {
         latency: new_histogram(),
         ..Outcome::default()
     };
-    let reopened = connection.reopened;
+    let reopened = caller.reopened();
     let mut sent = Instant::now();
     while sent < until {
-        if let Err(error) = connection.call().await {
+        if let Err(error) = caller.call().await {
             outcome.fail(&error);
             return (None, outcome);
         }
@@ -92,6 +94,6 @@ async fn work(mut connection: Connection, until: Instant) -> (Option<Connection>
         outcome.count(answered - sent);
         sent = answered;
     }
-    outcome.reopened = connection.reopened - reopened;
-    (Some(connection), outcome)
+    outcome.reopened = caller.reopened() - reopened;
+    (Some(caller), outcome)
 }

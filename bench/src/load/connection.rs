@@ -15,9 +15,19 @@ use super::codec::{self, Malformed, WithoutLength};
 /// Bytes of the body that carry the sequence number.
 const STAMP: usize = 16;
 
+/// What is spoken to a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// HTTP/1.1.
+    Http,
+    /// gRPC without TLS.
+    Grpc,
+}
+
 /// Where and what to post.
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
+    pub(crate) protocol: Protocol,
     pub(crate) address: SocketAddr,
     pub(crate) path: String,
     /// Size of the request body, which the origin sends back; at least the stamp's 16 bytes.
@@ -42,6 +52,10 @@ pub(crate) enum CallError {
     Malformed(#[from] Malformed),
     #[error("status {status}: {body}")]
     Status { status: u16, body: String },
+    #[error("HTTP/2: {0}")]
+    Http2(#[from] h2::Error),
+    #[error("grpc-status {code}: {message}")]
+    Grpc { code: String, message: String },
     #[error("the body differs from what was sent ({got} bytes for {sent})")]
     Body { got: usize, sent: usize },
 }
@@ -54,16 +68,14 @@ pub(crate) struct Connection {
     request: Vec<u8>,
     body_at: usize,
     input: Vec<u8>,
-    sequence: u64,
+    stamp: Stamp,
     /// How often the other side closed after an answer and the connection had to be opened again.
     pub(crate) reopened: u64,
 }
 
 impl Connection {
     pub(crate) async fn open(target: &Target) -> Result<Self, CallError> {
-        let body: Vec<u8> = (0..target.body.max(STAMP))
-            .map(|at| b'a' + u8::try_from(at % 26).unwrap_or_default())
-            .collect();
+        let body = body(target.body);
         let head = format!(
             "POST {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: bench\r\nContent-Type: application/octet-stream\r\n\
              Content-Length: {}\r\n\r\n",
@@ -80,15 +92,15 @@ impl Connection {
             body_at,
             request,
             input: Vec::with_capacity(16 * 1024),
-            // Connections start far apart so that an answer to another one can never match.
-            sequence: fastrand::u64(..) << 32,
+            stamp: Stamp::new(),
             reopened: 0,
         })
     }
 
     /// One request and its verified response.
     pub(crate) async fn call(&mut self) -> Result<(), CallError> {
-        self.stamp();
+        let body = self.request.get_mut(self.body_at..);
+        self.stamp.put(body.unwrap_or_default());
         self.stream
             .write_all(&self.request)
             .await
@@ -114,16 +126,6 @@ impl Connection {
             self.reopened += 1;
         }
         Ok(())
-    }
-
-    fn stamp(&mut self) {
-        self.sequence += 1;
-        let mut value = self.sequence;
-        let stamp = self.body_at..self.body_at + STAMP;
-        for byte in self.request.get_mut(stamp).into_iter().flatten() {
-            *byte = b'a' + (value & 15) as u8;
-            value >>= 4;
-        }
     }
 
     /// Checks the final response once it is complete: bytes it took, and whether the other side closes.
@@ -160,7 +162,35 @@ impl Connection {
     }
 }
 
-async fn connect(address: SocketAddr) -> Result<TcpStream, CallError> {
+/// The letters of a request body; the stamp goes over the first ones.
+pub(super) fn body(size: usize) -> Vec<u8> {
+    (0..size.max(STAMP))
+        .map(|at| b'a' + u8::try_from(at % 26).unwrap_or_default())
+        .collect()
+}
+
+/// Numbers the calls of one caller, so that an answer to another call never matches.
+#[derive(Debug)]
+pub(super) struct Stamp(u64);
+
+impl Stamp {
+    /// Callers start far apart.
+    pub(super) fn new() -> Self {
+        Self(fastrand::u64(..) << 32)
+    }
+
+    /// Writes the next number over the start of `body`.
+    pub(super) fn put(&mut self, body: &mut [u8]) {
+        self.0 += 1;
+        let mut value = self.0;
+        for byte in body.iter_mut().take(STAMP) {
+            *byte = b'a' + (value & 15) as u8;
+            value >>= 4;
+        }
+    }
+}
+
+pub(super) async fn connect(address: SocketAddr) -> Result<TcpStream, CallError> {
     let open = async {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;

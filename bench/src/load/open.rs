@@ -1,7 +1,7 @@
 //! Open loop: requests start at Poisson-distributed times of a fixed rate, whatever the answers do.
 //!
-//! Latency counts from the *intended* start, so a request that had to wait for a free connection carries its wait.
-//! Start times come from one schedule; a free connection takes the next one and sleeps on its own timerfd, because
+//! Latency counts from the *intended* start, so a request that had to wait for a free caller carries its wait.
+//! Start times come from one schedule; a free caller takes the next one and sleeps on its own timerfd, because
 //! the runtime's timer is too coarse (1 ms) for answers that take 0.1 ms.
 
 use std::io;
@@ -15,14 +15,14 @@ use parking_lot::Mutex;
 use tokio::io::unix::AsyncFd;
 use tokio::task::JoinSet;
 
+use super::caller::Caller;
 use super::closed::Pool;
-use super::connection::Connection;
 use super::{Outcome, PATIENCE, new_histogram};
 
-/// Starts `rate` requests per second for `duration` over the connections of `pool`.
+/// Starts `rate` requests per second for `duration` over the callers of `pool`.
 pub(crate) async fn run(pool: &mut Pool, rate: f64, duration: Duration) -> Outcome {
     let mut outcome = Outcome::default();
-    let connections = pool.take(&mut outcome).await;
+    let callers = pool.take(&mut outcome).await;
     let start = Instant::now();
     let schedule = Arc::new(Mutex::new(Schedule {
         rate,
@@ -30,16 +30,16 @@ pub(crate) async fn run(pool: &mut Pool, rate: f64, duration: Duration) -> Outco
         until: start + duration,
     }));
     let mut workers = JoinSet::new();
-    for connection in connections {
-        workers.spawn(work(connection, Arc::clone(&schedule)));
+    for caller in callers {
+        workers.spawn(work(caller, Arc::clone(&schedule)));
     }
     let finish = async {
         while let Some(joined) = workers.join_next().await {
             match joined {
-                Ok((connection, part)) => {
+                Ok((caller, part)) => {
                     outcome.add(&part);
-                    if let Some(connection) = connection {
-                        pool.put_back(connection);
+                    if let Some(caller) = caller {
+                        pool.put_back(caller);
                     }
                 }
                 Err(error) => outcome.fail(&error),
@@ -73,10 +73,7 @@ impl Schedule {
     }
 }
 
-async fn work(
-    mut connection: Connection,
-    schedule: Arc<Mutex<Schedule>>,
-) -> (Option<Connection>, Outcome) {
+async fn work(mut caller: Caller, schedule: Arc<Mutex<Schedule>>) -> (Option<Caller>, Outcome) {
     let mut outcome = Outcome {
         latency: new_histogram(),
         ..Outcome::default()
@@ -85,25 +82,25 @@ async fn work(
         Ok(timer) => timer,
         Err(error) => {
             outcome.fail(&error);
-            return (Some(connection), outcome);
+            return (Some(caller), outcome);
         }
     };
-    let reopened = connection.reopened;
+    let reopened = caller.reopened();
     loop {
         let intended = schedule.lock().take();
         let Some(intended) = intended else { break };
-        let called = match timer.sleep_until(intended).await {
-            Ok(()) => connection.call().await.map_err(|error| error.to_string()),
+        let result = match timer.sleep_until(intended).await {
+            Ok(()) => caller.call().await.map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         };
-        if let Err(error) = called {
+        if let Err(error) = result {
             outcome.fail(&error);
             return (None, outcome);
         }
         outcome.count(intended.elapsed());
     }
-    outcome.reopened = connection.reopened - reopened;
-    (Some(connection), outcome)
+    outcome.reopened = caller.reopened() - reopened;
+    (Some(caller), outcome)
 }
 
 /// A sleep with the kernel's high-resolution timer.

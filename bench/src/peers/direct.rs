@@ -6,5 +6,5 @@ use super::{Peer, Setup};
 pub(crate) const NAME: &str = "direct";
 
 pub(crate) fn start(setup: Setup<'_>) -> Peer {
-    Peer::new(NAME, "no proxy".to_owned(), setup.origin_port)
+    Peer::new(NAME, "no proxy".to_owned(), setup.origin)
 }

@@ -1,4 +1,5 @@
-//! A pair of nginx: plain HTTP/1.1 in, mutual TLS 1.3 between the two, plain HTTP/1.1 to the origin, keep-alive on all.
+//! A pair of nginx: plain HTTP/1.1 in, mutual TLS 1.3 between the two, plain HTTP/1.1 to the origin, keep-alive on all;
+//! beside it, on other ports of the same processes, the same for gRPC with HTTP/2 on every leg.
 //!
 //! The yardstick of the bounds: what a good proxy pair costs on this machine. One process each (`master_process off`),
 //! so that every cost is in one pid and ending that pid leaves nothing behind; the event loop is that of a worker.
@@ -16,7 +17,8 @@ use rcgen::{
 
 use super::{Peer, Setup};
 use crate::child::Process;
-use crate::{ports, probe};
+use crate::ports::{self, Entry};
+use crate::probe;
 
 /// The name in tables.
 pub(crate) const NAME: &str = "nginx";
@@ -29,7 +31,12 @@ pub(crate) fn start(program: &Path, setup: Setup<'_>) -> anyhow::Result<Peer> {
     let folder = setup.folder.join(NAME);
     fs::create_dir_all(&folder)?;
     write_certificates(&folder).context("make the certificates of the nginx pair")?;
-    let [entry, between] = ports::free()?;
+    let [http, grpc, between_http, between_grpc] = ports::free()?;
+    let entry = Entry { http, grpc };
+    let between = Entry {
+        http: between_http,
+        grpc: between_grpc,
+    };
     let mut peer = Peer::new(
         NAME,
         format!("{}, 1 worker, TLS 1.3 AES-128-GCM, P-256", version(program)),
@@ -39,10 +46,10 @@ pub(crate) fn start(program: &Path, setup: Setup<'_>) -> anyhow::Result<Peer> {
     for (side, port, configuration) in [
         (
             "callee",
-            between,
-            callee_side(&folder, between, setup.origin_port),
+            between.http,
+            callee_side(&folder, between, setup.origin),
         ),
-        ("caller", entry, caller_side(&folder, entry, between)),
+        ("caller", entry.http, caller_side(&folder, entry, between)),
     ] {
         let process = launch(side, program, &folder, &configuration, port)?;
         peer.hops.insert(0, process);
@@ -75,67 +82,101 @@ fn launch(
     Ok(process)
 }
 
-fn caller_side(folder: &Path, listen: u16, between: u16) -> String {
-    let folder = folder.display();
-    let upstream = upstream(between);
+fn caller_side(folder: &Path, listen: Entry, between: Entry) -> String {
+    let upstreams = upstreams(between);
+    let http = caller_tls("proxy", folder);
+    let grpc = caller_tls("grpc", folder);
     around(
         "caller",
         &format!(
-            "{upstream}
+            "{upstreams}
     server {{
-        listen 127.0.0.1:{listen};
+        listen 127.0.0.1:{};
         location / {{
             proxy_pass https://next;
             proxy_http_version 1.1;
             proxy_set_header Connection \"\";
-            proxy_ssl_protocols TLSv1.3;
-            proxy_ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256;
-            proxy_ssl_certificate {folder}/caller.crt;
-            proxy_ssl_certificate_key {folder}/caller.key;
-            proxy_ssl_trusted_certificate {folder}/ca.crt;
-            proxy_ssl_verify on;
-            proxy_ssl_name {CALLEE};
-            proxy_ssl_server_name on;
+{http}
         }}
-    }}"
+    }}
+    server {{
+        listen 127.0.0.1:{} http2;
+        location / {{
+            grpc_pass grpcs://next_grpc;
+{grpc}
+        }}
+    }}",
+            listen.http, listen.grpc
         ),
     )
 }
 
-fn callee_side(folder: &Path, listen: u16, origin: u16) -> String {
+/// How the caller side proves itself and checks the callee side; `module` is the one that forwards.
+fn caller_tls(module: &str, folder: &Path) -> String {
     let folder = folder.display();
-    let upstream = upstream(origin);
-    around(
-        "callee",
-        &format!(
-            "{upstream}
-    server {{
-        listen 127.0.0.1:{listen} ssl;
-        ssl_protocols TLSv1.3;
+    [
+        "ssl_protocols TLSv1.3".to_owned(),
+        "ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256".to_owned(),
+        format!("ssl_certificate {folder}/caller.crt"),
+        format!("ssl_certificate_key {folder}/caller.key"),
+        format!("ssl_trusted_certificate {folder}/ca.crt"),
+        "ssl_verify on".to_owned(),
+        format!("ssl_name {CALLEE}"),
+        "ssl_server_name on".to_owned(),
+    ]
+    .map(|line| format!("            {module}_{line};"))
+    .join("\n")
+}
+
+fn callee_side(folder: &Path, listen: Entry, origin: Entry) -> String {
+    let folder = folder.display();
+    let upstreams = upstreams(origin);
+    let tls = format!(
+        "        ssl_protocols TLSv1.3;
         ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256;
         ssl_certificate {folder}/callee.crt;
         ssl_certificate_key {folder}/callee.key;
         ssl_client_certificate {folder}/ca.crt;
-        ssl_verify_client on;
+        ssl_verify_client on;"
+    );
+    around(
+        "callee",
+        &format!(
+            "{upstreams}
+    server {{
+        listen 127.0.0.1:{} ssl;
+{tls}
         location / {{
             proxy_pass http://next;
             proxy_http_version 1.1;
             proxy_set_header Connection \"\";
         }}
-    }}"
+    }}
+    server {{
+        listen 127.0.0.1:{} ssl http2;
+{tls}
+        location / {{
+            grpc_pass grpc://next_grpc;
+        }}
+    }}",
+            listen.http, listen.grpc
         ),
     )
 }
 
-fn upstream(port: u16) -> String {
-    format!(
-        "    upstream next {{
+fn upstreams(to: Entry) -> String {
+    [("next", to.http), ("next_grpc", to.grpc)]
+        .map(|(name, port)| {
+            format!(
+                "    upstream {name} {{
         server 127.0.0.1:{port};
         keepalive 64;
         keepalive_requests 1000000000;
         keepalive_timeout 1h;
     }}"
-    )
+            )
+        })
+        .join("\n")
 }
 
 fn around(side: &str, http: &str) -> String {

@@ -11,7 +11,9 @@ use anyhow::Context as _;
 use super::{Peer, Setup};
 use crate::binaries::Binaries;
 use crate::child::Process;
-use crate::{ports, probe};
+use crate::load::grpc::APP_ID;
+use crate::ports::{self, Entry};
+use crate::probe;
 
 const TRUST_DOMAIN: &str = "bench.internal";
 
@@ -23,7 +25,14 @@ pub(crate) struct Authority {
     trust_anchors: String,
     daprd: PathBuf,
     folder: PathBuf,
-    app_port: u16,
+    app: Entry,
+}
+
+/// What the app of a sidecar speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum App {
+    Http,
+    Grpc,
 }
 
 /// Ports of one sidecar.
@@ -69,16 +78,18 @@ impl Authority {
             trust_anchors: fs::read_to_string(&anchors)?,
             daprd: binaries.daprd.clone(),
             folder,
-            app_port: setup.origin_port,
+            app: setup.origin,
         })
     }
 
-    /// Starts callee `b` and caller `a` and waits until both are ready.
+    /// Starts the callees `b` (HTTP) and `g` (gRPC) and the caller `a` of both, and waits until all are ready.
     pub(crate) fn pair(self, name: &'static str, about: String) -> anyhow::Result<Peer> {
-        let (answering, _) = self.ready_sidecar("b")?;
-        let (calling, port) = self.ready_sidecar("a")?;
-        let mut peer = Peer::new(name, about, port);
-        peer.hops = vec![calling, answering];
+        let (http_callee, _) = self.ready_sidecar("b", App::Http)?;
+        let (grpc_callee, _) = self.ready_sidecar(APP_ID, App::Grpc)?;
+        let (caller, ports) = self.ready_sidecar("a", App::Http)?;
+        let mut peer = Peer::new(name, about, ports.entry());
+        peer.hops = vec![caller, http_callee];
+        peer.grpc_callee = Some(grpc_callee);
         peer.helpers = vec![self.process];
         Ok(peer)
     }
@@ -89,19 +100,19 @@ impl Authority {
         let process = Process::start_timed(
             app_id,
             &self.daprd,
-            &self.arguments(app_id, ports),
+            &self.arguments(app_id, App::Http, ports),
             &self.environment(),
             &self.folder,
         )?;
         Ok((process, ports.http))
     }
 
-    fn ready_sidecar(&self, app_id: &str) -> anyhow::Result<(Process, u16)> {
+    fn ready_sidecar(&self, app_id: &str, app: App) -> anyhow::Result<(Process, Ports)> {
         let ports = Ports::free()?;
         let mut process = Process::start(
             app_id,
             &self.daprd,
-            &self.arguments(app_id, ports),
+            &self.arguments(app_id, app, ports),
             &self.environment(),
             &self.folder,
         )?;
@@ -109,13 +120,18 @@ impl Authority {
             probe::status(probe::loopback(ports.http), "/v1.0/healthz") == Some(204)
         })
         .with_context(|| format!("start the sidecar of {app_id}"))?;
-        Ok((process, ports.http))
+        Ok((process, ports))
     }
 
-    fn arguments(&self, app_id: &str, ports: Ports) -> Vec<String> {
+    fn arguments(&self, app_id: &str, app: App, ports: Ports) -> Vec<String> {
+        let (protocol, app_port) = match app {
+            App::Http => ("http", self.app.http),
+            App::Grpc => ("grpc", self.app.grpc),
+        };
         let mut arguments = options(&[
             ("--app-id", app_id),
-            ("--app-port", &self.app_port.to_string()),
+            ("--app-protocol", protocol),
+            ("--app-port", &app_port.to_string()),
             ("--dapr-http-port", &ports.http.to_string()),
             ("--dapr-grpc-port", &ports.grpc.to_string()),
             ("--dapr-internal-grpc-port", &ports.internal.to_string()),
@@ -151,6 +167,14 @@ impl Ports {
             internal,
             metrics,
         })
+    }
+
+    /// Where calls come in.
+    fn entry(self) -> Entry {
+        Entry {
+            http: self.http,
+            grpc: self.grpc,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The printed form of a report: aligned text for a terminal, Markdown for a file.
 
-use super::{Group, Report, Series};
+use super::{GRPC_PAIRS, Group, GrpcPair, Report, Series};
 use crate::load::count_as_f64;
 use crate::peers::{direct, nginx};
 use crate::proc::Memory;
@@ -66,10 +66,11 @@ impl Group {
     fn title(&self) -> String {
         let rounds = self.series.first().map_or(0, |series| series.rounds.len());
         format!(
-            "scenario {}: {} connection{}, 1 KiB, {rounds} rounds, {} (ratio = median of the rounds ±IQR)",
+            "scenario {}: {} connection{}, {} at once, 1 KiB, {rounds} rounds, {} (ratio = median of the rounds ±IQR)",
             self.scenario,
             self.connections,
             if self.connections == 1 { "" } else { "s" },
+            self.at_once,
             if self.pinned { "pinned" } else { "not pinned" },
         )
     }
@@ -87,6 +88,15 @@ fn ratio_text(ratio: Option<&Spread>) -> String {
             )
         },
     )
+}
+
+/// Megabytes of both sides.
+fn both(memory: &[Memory], field: fn(&Memory) -> u64) -> String {
+    let cells: Vec<String> = memory
+        .iter()
+        .map(|memory| format!("{:.1}", count_as_f64(field(memory)) / 1e6))
+        .collect();
+    cells.join(" / ")
 }
 
 impl Report {
@@ -120,6 +130,14 @@ impl Report {
         }
         for (title, table) in [
             (
+                "CPU us per call, unary gRPC through the proxy beside HTTP (caller A, callee B; ratios gRPC / HTTP)",
+                self.grpc_table(),
+            ),
+            (
+                "idle gRPC streams, resident memory in MB, caller / callee",
+                self.streams_table(),
+            ),
+            (
                 "memory in MB (10^6 bytes), caller / callee",
                 self.memory_table(),
             ),
@@ -134,15 +152,73 @@ impl Report {
         out.concat()
     }
 
+    fn grpc_table(&self) -> Table {
+        let mut table = Table::new(&[
+            "peer", "load", "HTTP A", "HTTP B", "gRPC A", "gRPC B", "A", "B", "A+B",
+        ]);
+        for pair in GRPC_PAIRS {
+            for series in self.group(pair.grpc).map_or(&[][..], |group| &group.series) {
+                table.row(self.grpc_row(pair, series));
+            }
+        }
+        table
+    }
+
+    fn grpc_row(&self, pair: GrpcPair, grpc: &Series) -> Vec<String> {
+        let http = self.group(pair.http).and_then(|group| group.of(grpc.peer));
+        let median = |series: Option<&Series>, field: fn(&Sample) -> f64| {
+            series
+                .and_then(|series| Spread::of(&series.values(field)))
+                .map_or_else(|| "-".to_owned(), |spread| format!("{:.1}", spread.median))
+        };
+        let of_a = |sample: &Sample| sample.caller_us;
+        let of_b = |sample: &Sample| sample.callee_us;
+        let ratio = |field| ratio_text(self.over_http(pair, grpc.peer, field).as_ref());
+        vec![
+            grpc.peer.to_owned(),
+            pair.name.to_owned(),
+            median(http, of_a),
+            median(http, of_b),
+            median(Some(grpc), of_a),
+            median(Some(grpc), of_b),
+            ratio(of_a),
+            ratio(of_b),
+            ratio(|sample| sample.cpu_us),
+        ]
+    }
+
+    fn streams_table(&self) -> Table {
+        let mut table = Table::new(&[
+            "peer",
+            "streams",
+            "connections",
+            "before",
+            "open",
+            "ended",
+            "KiB per stream",
+        ]);
+        for peer in &self.streams {
+            let memory = &peer.memory;
+            let per_stream: Vec<String> = memory
+                .kib_per_stream()
+                .iter()
+                .map(|kib| format!("{kib:.1}"))
+                .collect();
+            table.row(vec![
+                peer.peer.to_owned(),
+                memory.streams.to_string(),
+                memory.connections.to_string(),
+                both(&memory.before, |memory| memory.rss),
+                both(&memory.open, |memory| memory.rss),
+                both(&memory.ended, |memory| memory.rss),
+                per_stream.join(" / "),
+            ]);
+        }
+        table
+    }
+
     fn memory_table(&self) -> Table {
         let mut table = Table::new(&["peer", "idle RSS", "idle anonymous", "RSS after load"]);
-        let both = |memory: &[Memory], field: fn(&Memory) -> u64| {
-            let cells: Vec<String> = memory
-                .iter()
-                .map(|memory| format!("{:.1}", count_as_f64(field(memory)) / 1e6))
-                .collect();
-            cells.join(" / ")
-        };
         for memory in &self.memory {
             table.row(vec![
                 memory.peer.to_owned(),
