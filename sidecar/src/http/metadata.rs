@@ -43,10 +43,15 @@ pub(crate) struct AppConnection {
 #[serde(rename_all = "camelCase")]
 #[expect(clippy::struct_field_names, reason = "the names of the API")]
 pub(crate) struct HealthProperties {
-    health_check_path: String,
-    health_probe_interval: String,
-    health_probe_timeout: String,
-    health_threshold: u32,
+    /// Empty for gRPC apps, which have a method for it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) health_check_path: String,
+    /// Time between two probes.
+    pub(crate) health_probe_interval: String,
+    /// Time one probe may take.
+    pub(crate) health_probe_timeout: String,
+    /// Failures in a row that count.
+    pub(crate) health_threshold: u32,
 }
 
 impl HealthProperties {
@@ -63,7 +68,12 @@ impl HealthProperties {
 
 impl Metadata {
     /// Of a sidecar nobody has written on yet.
-    pub(crate) fn new(app: AppConnection) -> Self {
+    pub(crate) fn new(mut app: AppConnection) -> Self {
+        if app.protocol.starts_with("grpc")
+            && let Some(health) = &mut app.health
+        {
+            health.health_check_path.clear();
+        }
         let version = (
             "daprRuntimeVersion".to_owned(),
             env!("CARGO_PKG_VERSION").to_owned(),
@@ -77,6 +87,16 @@ impl Metadata {
     /// Notes a value under a key.
     pub(crate) fn set(&self, key: String, value: String) {
         self.extended.write().insert(key, value);
+    }
+
+    /// All notes so far.
+    pub(crate) fn extended(&self) -> BTreeMap<String, String> {
+        self.extended.read().clone()
+    }
+
+    /// How the app is reached.
+    pub(crate) const fn app(&self) -> &AppConnection {
+        &self.app
     }
 }
 
