@@ -3,5 +3,4 @@
 //! fixed ports and ids.
 
 mod python;
-mod room;
 mod venv;

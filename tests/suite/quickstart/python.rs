@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use tests::binaries;
 
-use super::room::Room;
 use super::venv;
+use crate::room::Room;
 
 const ORDERS: usize = 19;
 const RUN_CALLEE: &str = "dapr run --app-port 8001 --app-id order-processor --app-protocol http --dapr-http-port 3501 -- python3 app.py";
@@ -17,7 +17,7 @@ fn room() -> (Room, PathBuf) {
     let example = binaries::checkout().join("examples/python");
     let requirements =
         ["order-processor", "checkout"].map(|app| example.join(app).join("requirements.txt"));
-    let room = Room::new(&venv::with(&requirements));
+    let room = Room::new(&[&venv::with(&requirements).join("bin")]);
     let directory = room.example("python");
     let (status, out, err) = room.run(&directory, "dapr init");
     assert!(status.success(), "{out}{err}");

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use tests::{Process, binaries, eventually};
 
 /// Ends with everything in it when dropped.
-pub(super) struct Room {
+pub(crate) struct Room {
     holder: Process,
     init: String,
     home: TempDir,
@@ -28,18 +28,19 @@ exec sleep 1000
 ";
 
 impl Room {
-    /// A room in which `venv` provides Python and `dapr` is on the path.
-    pub(super) fn new(venv: &Path) -> Self {
+    /// A room in which `dapr` is on the path, then the programs of `folders`.
+    pub(crate) fn new(folders: &[&Path]) -> Self {
         let home = TempDir::new().unwrap();
         let tools = home.path().join("tools");
         fs::create_dir(&tools).unwrap();
         std::os::unix::fs::symlink(binaries::dapr(), tools.join("dapr")).unwrap();
-        let path = format!(
-            "{}:{}:{}",
-            tools.display(),
-            venv.join("bin").display(),
-            std::env::var("PATH").unwrap_or_default()
-        );
+        let given = std::env::var("PATH").unwrap_or_default();
+        let own = std::iter::once(tools.as_path()).chain(folders.iter().copied());
+        let path = own
+            .map(|folder| folder.display().to_string())
+            .chain([given])
+            .collect::<Vec<_>>()
+            .join(":");
         let mut command = Command::new("unshare");
         command.args(["--net", "--pid", "--fork", "--mount-proc", "--kill-child"]);
         if !nix::unistd::geteuid().is_root() {
@@ -58,15 +59,20 @@ impl Room {
         }
     }
 
+    /// The home directory of who lives there.
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
+    }
+
     /// Copies an example and gives its directory.
-    pub(super) fn example(&self, name: &str) -> PathBuf {
+    pub(crate) fn example(&self, name: &str) -> PathBuf {
         let to = self.home.path().join(name);
         copy(&binaries::checkout().join("examples").join(name), &to);
         to
     }
 
     /// Starts a line of shell in `directory`.
-    pub(super) fn start(&self, directory: &Path, line: &str) -> Process {
+    pub(crate) fn start(&self, directory: &Path, line: &str) -> Process {
         let mut command = Command::new("nsenter");
         command.args(["--target", &self.init, "--net", "--pid", "--mount"]);
         if !nix::unistd::geteuid().is_root() {
@@ -93,14 +99,14 @@ impl Room {
     }
 
     /// Runs a line of shell to its end.
-    pub(super) fn run(&self, directory: &Path, line: &str) -> (ExitStatus, String, String) {
+    pub(crate) fn run(&self, directory: &Path, line: &str) -> (ExitStatus, String, String) {
         let process = self.start(directory, line);
         let status = process.wait();
         (status, process.stdout(), process.stderr())
     }
 
     /// Fails when anything but the room itself is left.
-    pub(super) fn assert_empty(&self) {
+    pub(crate) fn assert_empty(&self) {
         eventually("the room is empty", || {
             let (_, out, _) = self.run(self.home.path(), "exec ls /proc");
             let others: Vec<_> = out

@@ -1,0 +1,63 @@
+//! Packages and programs that tests need from elsewhere, installed once per
+//! machine and shared by all checkouts.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A folder outside the checkout, filled by `install` unless an earlier run
+/// did so for the same `inputs`.
+pub(crate) fn once(kind: &str, inputs: &[u8], install: impl FnOnce(&Path)) -> PathBuf {
+    let cache = cache();
+    fs::create_dir_all(&cache).unwrap();
+    let name = format!("{kind}-{:016x}", hash(inputs));
+    let folder = cache.join(&name);
+    // Another test, or another run of the suite, may want it as well.
+    let lock = File::create(cache.join(name + ".lock")).unwrap();
+    lock.lock().unwrap();
+    let complete = folder.join("complete");
+    if complete.exists() {
+        return folder;
+    }
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir(&folder).unwrap();
+    install(&folder);
+    File::create(complete).unwrap();
+    folder
+}
+
+/// What a tool says about its version: another one has to install anew.
+pub(crate) fn version(command: &[&str]) -> Vec<u8> {
+    let output = Command::new(command[0])
+        .args(&command[1..])
+        .output()
+        .unwrap_or_else(|error| panic!("{}: {error}", command.join(" ")));
+    [output.stdout, output.stderr].concat()
+}
+
+/// Runs a command to its end; fails the test with its output.
+pub(crate) fn run(command: &mut Command) {
+    let output = command.output().unwrap();
+    assert!(
+        output.status.success(),
+        "{command:?} failed:\n{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+fn cache() -> PathBuf {
+    let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let base = named("XDG_CACHE_HOME").map_or_else(
+        || Path::new(&named("HOME").expect("HOME is set")).join(".cache"),
+        PathBuf::from,
+    );
+    base.join("dapr-rs")
+}
+
+/// FNV-1a.
+fn hash(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}

@@ -1,0 +1,114 @@
+//! Each SDK with itself: its clients call its servers.
+
+use std::collections::BTreeSet;
+
+use parking_lot::Mutex;
+
+use super::mesh::{Stage, Tokens};
+use super::project::{PYTHON, Project};
+use super::report::{Said, Table};
+
+/// A column of the table: which programs play.
+struct Column {
+    name: &'static str,
+    project: Project,
+    client: &'static str,
+    http: Option<&'static str>,
+    grpc: Option<&'static str>,
+    tokens: Tokens,
+}
+
+const COLUMNS: &[Column] = &[
+    Column {
+        name: "python",
+        project: PYTHON,
+        client: "client",
+        http: Some("server-http"),
+        grpc: Some("server-grpc"),
+        tokens: Tokens::Both,
+    },
+    Column {
+        name: "python-aio",
+        project: PYTHON,
+        client: "client-aio",
+        http: Some("server-http"),
+        grpc: Some("server-grpc"),
+        tokens: Tokens::Both,
+    },
+    Column {
+        name: "python-flask",
+        project: PYTHON,
+        client: "client",
+        http: Some("server-flask"),
+        grpc: Some("server-grpc"),
+        tokens: Tokens::Both,
+    },
+];
+
+/// Filled by the tests, printed by the last of them.
+static TABLE: Mutex<Table> = Mutex::new(Table::new());
+
+/// A column that is not filled yet. One that never is has no entries.
+struct Pending(&'static str);
+
+impl Pending {
+    fn fill(self, said: Said) {
+        add(self.0, said);
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        add(self.0, Said::default());
+    }
+}
+
+fn add(column: &str, said: Said) {
+    let mut table = TABLE.lock();
+    table.add(column, said);
+    if table.len() == COLUMNS.len() {
+        println!("{}", table.text("SDKs that call themselves"));
+    }
+}
+
+/// Runs the programs of a column and compares what they say with `expected`.
+fn holds(name: &'static str) {
+    let pending = Pending(name);
+    let column = COLUMNS.iter().find(|column| column.name == name).unwrap();
+    let project = column.project.install();
+    let (expected, left_out) = project.expected();
+    for behaviour in left_out {
+        let note = format!("{}: {behaviour}", project.language());
+        TABLE.lock().note(note);
+    }
+    let stage = Stage::new(column.tokens);
+    let [http, grpc] = [(column.http, "http-app"), (column.grpc, "grpc-app")]
+        .map(|(role, app_id)| role.map(|role| stage.server(&project, role, app_id)));
+    let client = stage.client(&project, column.client, http.as_ref(), grpc.as_ref());
+    pending.fill(client.said.clone());
+
+    let said = client.said.behaviours();
+    let differ = |one: &BTreeSet<String>, other: &BTreeSet<String>| -> Vec<_> {
+        one.difference(other).cloned().collect()
+    };
+    let nothing: Vec<String> = Vec::new();
+    assert_eq!(client.said.failures(), nothing, "what failed");
+    assert_eq!(differ(&expected, &said), nothing, "expected, and not said");
+    assert_eq!(differ(&said, &expected), nothing, "said, and not expected");
+}
+
+#[test]
+fn python() {
+    holds("python");
+}
+
+#[test]
+fn python_aio() {
+    holds("python-aio");
+}
+
+#[test]
+fn python_flask() {
+    holds("python-flask");
+}

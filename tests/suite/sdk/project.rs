@@ -1,0 +1,132 @@
+//! A folder of `tests/sdk`: how it is installed, what its programs are.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tests::binaries;
+
+use crate::installed;
+
+/// The programs of one SDK.
+pub(super) struct Project {
+    /// The folder's name.
+    pub(super) language: &'static str,
+    /// Prints the version of what runs or builds the programs.
+    pub(super) tool: &'static [&'static str],
+}
+
+/// What `run` can start, ready to be started.
+pub(super) struct Installed {
+    language: &'static str,
+    project: PathBuf,
+    cache: PathBuf,
+}
+
+pub(super) const PYTHON: Project = Project {
+    language: "python",
+    tool: &["python3", "--version"],
+};
+
+/// All of them.
+pub(super) const PROJECTS: &[Project] = &[PYTHON];
+
+/// Built or fetched by an installation a developer made beside the sources.
+const NOT_SOURCES: &[&str] = &["node_modules", "target", "__pycache__", ".venv", ".dapr"];
+
+// === impl Project ===
+
+impl Project {
+    /// Installs it unless that was done before.
+    pub(super) fn install(&self) -> Installed {
+        let root = binaries::checkout();
+        let project = root.join("tests/sdk").join(self.language);
+        assert!(project.is_dir(), "{} is missing", project.display());
+        let mut inputs = installed::version(self.tool);
+        let greeter = root.join("examples/grpc");
+        for part in [
+            &project,
+            &root.join("tests/sdk/echo.proto"),
+            &greeter.join("protos"),
+            &greeter.join(self.language),
+        ] {
+            read(part, &mut inputs);
+        }
+        let cache = installed::once(&format!("sdk-{}", self.language), &inputs, |cache| {
+            installed::run(Command::new(project.join("install")).arg(cache));
+        });
+        Installed {
+            language: self.language,
+            project,
+            cache,
+        }
+    }
+}
+
+/// Adds names and contents of a file, or of all files below a folder.
+fn read(path: &Path, into: &mut Vec<u8>) {
+    if path.is_file() {
+        into.extend(path.file_name().unwrap().as_encoded_bytes());
+        into.extend(fs::read(path).unwrap());
+        return;
+    }
+    let Ok(entries) = fs::read_dir(path) else {
+        return;
+    };
+    let entries: BTreeSet<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    for entry in entries {
+        let name = entry.file_name().and_then(|name| name.to_str());
+        if !name.is_some_and(|name| NOT_SOURCES.contains(&name)) {
+            read(&entry, into);
+        }
+    }
+}
+
+// === impl Installed ===
+
+impl Installed {
+    /// The folder's name.
+    pub(super) fn language(&self) -> &'static str {
+        self.language
+    }
+
+    /// One of its programs, not yet started.
+    pub(super) fn command(&self, role: &str) -> Command {
+        let mut command = Command::new(self.project.join("run"));
+        command
+            .arg(&self.cache)
+            .arg(role)
+            .current_dir(&self.cache)
+            .env_clear();
+        for name in ["PATH", "HOME", "JAVA_HOME"] {
+            command.envs(std::env::var_os(name).map(|value| (name, value)));
+        }
+        command
+    }
+
+    /// The words that start a program from a shell.
+    pub(super) fn words(&self, role: &str) -> String {
+        format!(
+            "{} {} {role}",
+            self.project.join("run").display(),
+            self.cache.display()
+        )
+    }
+
+    /// What `expected` says: behaviours, and why others are not among them.
+    pub(super) fn expected(&self) -> (BTreeSet<String>, Vec<String>) {
+        let text = fs::read_to_string(self.project.join("expected")).unwrap();
+        let (comments, names): (Vec<_>, Vec<_>) = text
+            .lines()
+            .filter(|line| !line.is_empty())
+            .partition(|line| line.starts_with('#'));
+        (
+            names.into_iter().map(str::to_owned).collect(),
+            comments
+                .into_iter()
+                .map(|line| line.trim_start_matches(['#', ' ']).to_owned())
+                .collect(),
+        )
+    }
+}
