@@ -8,6 +8,7 @@
 mod decode;
 mod encode;
 mod frame;
+mod gzip;
 pub(crate) mod proto;
 
 pub use decode::{

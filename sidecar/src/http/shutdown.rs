@@ -14,11 +14,9 @@ impl Api {
             .iter()
             .any(|value| value.as_bytes().eq_ignore_ascii_case(b"true"));
         // A full queue means that a stop is under way already.
-        let _ = self.stop.try_send(if forced {
-            Stop::Forced
-        } else {
-            Stop::Graceful
-        });
+        let _ = self
+            .stop
+            .try_send(if forced { Stop::Forced } else { Stop::Graceful });
     }
 }
 

@@ -3,7 +3,9 @@
 use std::io::IoSlice;
 
 use bytes::{Buf, Bytes, BytesMut};
+use http::HeaderMap;
 
+use super::gzip::{self, Encoding};
 use crate::grpc::{Code, Status};
 
 /// Length of the compression flag and the message length.
@@ -98,9 +100,18 @@ pub enum ReadError {
         /// Limit of this side.
         limit: usize,
     },
-    /// Compressed messages are never asked for.
+    /// A compressed message without a word of how.
     #[error("grpc: compressed flag set with identity or empty encoding")]
     Compressed,
+    /// A message that cannot be unpacked.
+    #[error("grpc: failed to read decompressed data: {0}")]
+    Corrupt(String),
+    /// A message that is too long once it is unpacked.
+    #[error("grpc: received message after decompression larger than max {limit}")]
+    TooLargeUnpacked {
+        /// Limit of this side in bytes.
+        limit: usize,
+    },
     /// The stream ended inside a message.
     #[error("unexpected EOF")]
     Truncated,
@@ -110,8 +121,8 @@ impl ReadError {
     /// What the other side is told.
     pub fn status(&self) -> Status {
         let code = match self {
-            Self::TooLarge { .. } => Code::ResourceExhausted,
-            Self::Compressed | Self::Truncated => Code::Internal,
+            Self::TooLarge { .. } | Self::TooLargeUnpacked { .. } => Code::ResourceExhausted,
+            Self::Compressed | Self::Corrupt(_) | Self::Truncated => Code::Internal,
         };
         Status::new(code, self.to_string())
     }
@@ -121,6 +132,7 @@ impl ReadError {
 #[derive(Debug)]
 pub struct FrameReader {
     limit: usize,
+    encoding: Encoding,
     buffer: Buffered,
 }
 
@@ -133,12 +145,26 @@ enum Buffered {
 }
 
 impl FrameReader {
-    /// A reader that refuses messages of more than `limit` bytes.
+    /// A reader that refuses messages of more than `limit` bytes, and
+    /// compressed ones.
     pub fn new(limit: usize) -> Self {
         Self {
             limit,
+            encoding: Encoding::Identity,
             buffer: Buffered::Slice(Bytes::new()),
         }
+    }
+
+    /// A reader of messages in the `grpc-encoding` that `headers` name. The
+    /// limit counts before and after unpacking.
+    ///
+    /// # Errors
+    /// The encoding is one this side does not know.
+    pub fn with_encoding(limit: usize, headers: &HeaderMap) -> Result<Self, Status> {
+        Ok(Self {
+            encoding: Encoding::of(headers)?,
+            ..Self::new(limit)
+        })
     }
 
     /// Takes the next chunk of the stream.
@@ -166,7 +192,8 @@ impl FrameReader {
         let Some(length) = Self::announced(available) else {
             return Ok(None);
         };
-        if available.first() != Some(&0) {
+        let is_packed = available.first() != Some(&0);
+        if is_packed && self.encoding == Encoding::Identity {
             return Err(ReadError::Compressed);
         }
         if length > self.limit {
@@ -190,6 +217,9 @@ impl FrameReader {
         };
         if let Buffered::Joined(joined) = &mut self.buffer {
             self.buffer = Buffered::Slice(std::mem::take(joined).freeze());
+        }
+        if is_packed {
+            return gzip::unpack(&message, self.limit).map(Some);
         }
         Ok(Some(message))
     }
