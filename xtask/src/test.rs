@@ -31,6 +31,9 @@ const BINARIES: &[(&str, &str)] = &[
 /// they wait for pods. The numbers they print are part of the result.
 const KUBERNETES: &[&str] = &["kubernetes::", "--test-threads=8", "--nocapture"];
 
+/// The tables of what each SDK does are part of the result.
+const SDK: &[&str] = &["sdk::", "--nocapture"];
+
 /// All suites select the whole workspace: another selection would have other
 /// crate features and build half of the graph again.
 struct Suite {
@@ -65,6 +68,8 @@ const SUITES: &[Suite] = &[
             "control_plane::",
             "--skip",
             "kubernetes::",
+            "--skip",
+            "sdk::",
         ],
         needs: &[],
         given: &[],
@@ -75,6 +80,14 @@ const SUITES: &[Suite] = &[
         select: &["--test", "*"],
         filter: &["quickstart::"],
         needs: needs::EXAMPLES,
+        given: &[],
+        cluster: Cluster::None,
+    },
+    Suite {
+        name: "sdk",
+        select: &["--test", "*"],
+        filter: SDK,
+        needs: needs::SDKS,
         given: &[],
         cluster: Cluster::None,
     },
@@ -265,6 +278,7 @@ mod tests {
                 "unit",
                 "process",
                 "quickstart",
+                "sdk",
                 "control-plane",
                 "kubernetes"
             ]

@@ -46,6 +46,21 @@ const NPM: Need = Need {
     probe: &["npm", "--version"],
 };
 
+/// Some SDKs are compiled for 17.
+const JDK: Need = Need {
+    package: "default-jdk-headless",
+    probe: &[
+        "sh",
+        "-c",
+        "javac -version 2>&1 | grep -Eq '^javac (1[7-9]|[2-9][0-9])'",
+    ],
+};
+
+const MAVEN: Need = Need {
+    package: "maven",
+    probe: &["mvn", "--version"],
+};
+
 const ETCD: Need = Need {
     package: "etcd-server",
     probe: &["etcd", "--version"],
@@ -79,6 +94,9 @@ const CONNTRACK: Need = Need {
 
 /// What the examples need.
 pub(crate) const EXAMPLES: &[Need] = &[PYTHON, VENV, IPROUTE];
+
+/// What the programs of `tests/sdk` and `examples/grpc` need.
+pub(crate) const SDKS: &[Need] = &[PYTHON, VENV, GO, NPM, JDK, MAVEN, IPROUTE];
 
 /// What building the programs of a cluster needs.
 pub(crate) const PROGRAMS: &[Need] = &[GO, NPM, PYTHON];
