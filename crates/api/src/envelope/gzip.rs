@@ -77,7 +77,9 @@ mod tests {
     }
 
     fn read(limit: usize, bytes: Bytes) -> Result<Option<Bytes>, ReadError> {
-        let mut reader = reader(limit, "gzip").expect("gzip is known");
+        let Ok(mut reader) = reader(limit, "gzip") else {
+            unreachable!("gzip is known");
+        };
         reader.push(bytes);
         reader.next_message()
     }
