@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use parking_lot::Mutex;
 
-use super::mesh::{Stage, Tokens};
-use super::project::{PYTHON, Project};
+use super::mesh::{Role, Stage, Tokens};
+use super::project::{FLASK, GRPC, PYTHON, Project};
 use super::report::{Said, Table};
 
 /// A column of the table: which programs play.
@@ -13,35 +13,32 @@ struct Column {
     name: &'static str,
     project: Project,
     client: &'static str,
-    http: Option<&'static str>,
-    grpc: Option<&'static str>,
-    tokens: Tokens,
+    servers: &'static [Role],
+}
+
+impl Column {
+    /// The client of a project with its servers.
+    const fn of(project: Project) -> Self {
+        Self {
+            name: project.language,
+            client: "client",
+            servers: project.servers,
+            project,
+        }
+    }
 }
 
 const COLUMNS: &[Column] = &[
-    Column {
-        name: "python",
-        project: PYTHON,
-        client: "client",
-        http: Some("server-http"),
-        grpc: Some("server-grpc"),
-        tokens: Tokens::Both,
-    },
+    Column::of(PYTHON),
     Column {
         name: "python-aio",
-        project: PYTHON,
         client: "client-aio",
-        http: Some("server-http"),
-        grpc: Some("server-grpc"),
-        tokens: Tokens::Both,
+        ..Column::of(PYTHON)
     },
     Column {
         name: "python-flask",
-        project: PYTHON,
-        client: "client",
-        http: Some("server-flask"),
-        grpc: Some("server-grpc"),
-        tokens: Tokens::Both,
+        servers: &[FLASK, GRPC],
+        ..Column::of(PYTHON)
     },
 ];
 
@@ -82,10 +79,9 @@ fn holds(name: &'static str) {
         let note = format!("{}: {behaviour}", project.language());
         TABLE.lock().note(note);
     }
-    let stage = Stage::new(column.tokens);
-    let [http, grpc] = [(column.http, "http-app"), (column.grpc, "grpc-app")]
-        .map(|(role, app_id)| role.map(|role| stage.server(&project, role, app_id)));
-    let client = stage.client(&project, column.client, http.as_ref(), grpc.as_ref());
+    let stage = Stage::new(Tokens::Both);
+    let servers = stage.servers(&project, column.servers);
+    let client = stage.client(&project, column.client, &servers);
     pending.fill(client.said.clone());
 
     let said = client.said.behaviours();

@@ -26,11 +26,31 @@ pub(super) enum Tokens {
     Both,
 }
 
-/// A program that serves, and the sidecar before it.
+/// A role of a program that serves.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Role {
+    /// What `run` calls it.
+    pub(super) name: &'static str,
+    /// What clients find it by: `TARGET_<kind>`.
+    pub(super) kind: Kind,
+}
+
+/// How calls reach a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// As HTTP requests.
+    Http,
+    /// By `AppCallback.OnInvoke`; other services beside it are proxied.
+    Grpc,
+    /// By services of its own only, where an SDK's server takes none.
+    Proxy,
+}
+
+/// A server, and the sidecar before it.
 pub(super) struct Server {
-    app_id: String,
+    kind: Kind,
     _app: Process,
-    _sidecar: Sidecar,
+    sidecar: Sidecar,
 }
 
 /// A client that has ended, and what a failing test shows with it.
@@ -46,6 +66,44 @@ pub(super) struct Stage {
     tokens: Tokens,
 }
 
+// === impl Kind ===
+
+impl Kind {
+    fn app_id(self) -> &'static str {
+        match self {
+            Self::Http => "http-app",
+            Self::Grpc => "grpc-app",
+            Self::Proxy => "proxy-app",
+        }
+    }
+
+    fn variable(self) -> &'static str {
+        match self {
+            Self::Http => "TARGET_HTTP",
+            Self::Grpc => "TARGET_GRPC",
+            Self::Proxy => "TARGET_PROXY",
+        }
+    }
+}
+
+// === impl Server ===
+
+impl Server {
+    fn wait_until_called(&self) {
+        self.sidecar.wait_until_ready();
+        if self.kind == Kind::Proxy {
+            return;
+        }
+        let app_id = self.kind.app_id();
+        eventually(&format!("{app_id} answers"), || {
+            let call = Request::post(&invoke_path(app_id, "echo"), "{}")
+                .header("content-type", "application/json");
+            let answer = call.try_send(self.sidecar.http()).ok()?;
+            (answer.status == 200).then_some(())
+        });
+    }
+}
+
 // === impl Stage ===
 
 impl Stage {
@@ -56,23 +114,33 @@ impl Stage {
         }
     }
 
-    /// Starts a server as app `app_id` and waits until calls reach it.
-    pub(super) fn server(&self, project: &Installed, role: &str, app_id: &str) -> Server {
+    /// Starts servers and waits until calls reach them.
+    pub(super) fn servers(&self, project: &Installed, roles: &[Role]) -> Vec<Server> {
+        let start = |&role| self.start(project, role);
+        let servers: Vec<_> = roles.iter().map(start).collect();
+        for server in &servers {
+            server.wait_until_called();
+        }
+        servers
+    }
+
+    fn start(&self, project: &Installed, Role { name, kind }: Role) -> Server {
         let port = reserve();
-        let is_grpc = role.contains("grpc");
-        let mut sidecar = self.mesh.sidecar(app_id).app_port(port);
-        if is_grpc {
-            // The probe is an SDK's as well.
-            sidecar = sidecar
+        let mut sidecar = self.mesh.sidecar(kind.app_id()).app_port(port);
+        sidecar = match kind {
+            Kind::Http => sidecar,
+            // SDKs answer the probe as well.
+            Kind::Grpc => sidecar
                 .flag("app-protocol", "grpc")
                 .switch("enable-app-health-check")
-                .flag("app-health-probe-interval", "1");
-        }
+                .flag("app-health-probe-interval", "1"),
+            Kind::Proxy => sidecar.flag("app-protocol", "grpc"),
+        };
         if self.tokens == Tokens::Both {
             sidecar = sidecar.env("APP_API_TOKEN", APP_TOKEN);
         }
         let sidecar = sidecar.start();
-        let mut command = project.command(role);
+        let mut command = project.command(name);
         command
             .env("APP_PORT", port.to_string())
             .env("DAPR_HTTP_PORT", sidecar.http().to_string())
@@ -80,29 +148,16 @@ impl Stage {
         if self.tokens == Tokens::Both {
             command.env("APP_API_TOKEN", APP_TOKEN);
         }
-        let app = Process::spawn(&format!("{} {role}", project.language()), command);
-        sidecar.wait_until_ready();
-        eventually(&format!("{app_id} answers"), || {
-            let call = Request::post(&invoke_path(app_id, "echo"), "hello");
-            let answer = call.try_send(sidecar.http()).ok()?;
-            (answer.status == 200).then_some(())
-        });
         Server {
-            app_id: app_id.to_owned(),
-            _app: app,
-            _sidecar: sidecar,
+            kind,
+            _app: Process::spawn(&format!("{} {name}", project.language()), command),
+            sidecar,
         }
     }
 
     /// Runs a client beside a sidecar of its own; fails the test when it ends
     /// otherwise than it said.
-    pub(super) fn client(
-        &self,
-        project: &Installed,
-        role: &str,
-        http: Option<&Server>,
-        grpc: Option<&Server>,
-    ) -> Client {
+    pub(super) fn client(&self, project: &Installed, role: &str, servers: &[Server]) -> Client {
         let sidecars = ["caller", "victim"].map(|app_id| {
             let sidecar = self.mesh.sidecar(app_id);
             match self.tokens {
@@ -111,13 +166,14 @@ impl Stage {
             }
         });
         let [caller, victim] = &sidecars;
-        let id = |server: Option<&Server>| server.map_or("", |server| &server.app_id).to_owned();
         let mut command = project.command(role);
+        for kind in [Kind::Http, Kind::Grpc, Kind::Proxy] {
+            let is_there = servers.iter().any(|server| server.kind == kind);
+            command.env(kind.variable(), if is_there { kind.app_id() } else { "" });
+        }
         command
             .env("DAPR_HTTP_PORT", caller.http().to_string())
             .env("DAPR_GRPC_PORT", caller.grpc().to_string())
-            .env("TARGET_HTTP", id(http))
-            .env("TARGET_GRPC", id(grpc))
             .env("SHUTDOWN_HTTP_PORT", victim.http().to_string())
             .env("SHUTDOWN_GRPC_PORT", victim.grpc().to_string());
         if self.tokens == Tokens::Both {

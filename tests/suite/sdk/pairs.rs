@@ -8,13 +8,12 @@ use super::report::Table;
 fn every_client_calls_the_python_servers() {
     let python = PYTHON.install();
     let stage = Stage::new(Tokens::None);
-    let http = stage.server(&python, "server-http", "http-app");
-    let grpc = stage.server(&python, "server-grpc", "grpc-app");
+    let servers = stage.servers(&python, PYTHON.servers);
     let mut table = Table::new();
     let mut failures = Vec::new();
     for project in PROJECTS {
         let project = project.install();
-        let client = stage.client(&project, "client", Some(&http), Some(&grpc));
+        let client = stage.client(&project, "client", &servers);
         for failure in client.said.failures() {
             failures.push(format!("{}: {failure}", project.language()));
         }

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use tests::binaries;
 
+use super::mesh::{Kind, Role};
 use crate::installed;
 
 /// The programs of one SDK.
@@ -15,6 +16,8 @@ pub(super) struct Project {
     pub(super) language: &'static str,
     /// Prints the version of what runs or builds the programs.
     pub(super) tool: &'static [&'static str],
+    /// Its servers, one of each kind.
+    pub(super) servers: &'static [Role],
 }
 
 /// What `run` can start, ready to be started.
@@ -24,9 +27,26 @@ pub(super) struct Installed {
     cache: PathBuf,
 }
 
+pub(super) const HTTP: Role = Role {
+    name: "server-http",
+    kind: Kind::Http,
+};
+
+pub(super) const GRPC: Role = Role {
+    name: "server-grpc",
+    kind: Kind::Grpc,
+};
+
+/// The other HTTP server in Python.
+pub(super) const FLASK: Role = Role {
+    name: "server-flask",
+    kind: Kind::Http,
+};
+
 pub(super) const PYTHON: Project = Project {
     language: "python",
     tool: &["python3", "--version"],
+    servers: &[HTTP, GRPC],
 };
 
 /// All of them.
