@@ -3,26 +3,34 @@
 //! Called by the internal server for peers and by `invoke` for self calls.
 //! Nothing is retried at this hop, except what never left this process.
 
+mod connections;
+mod grpc;
 mod health;
+mod http1;
 mod init;
 mod path;
 mod pool;
 mod socket;
 mod wait;
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
-use http::{HeaderValue, Method, Uri, header};
+use api::grpc::Status;
+use http::HeaderValue;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub(crate) use health::{HealthCheck, watch_app};
 pub(crate) use init::load_configuration;
-pub(crate) use path::{PathError, app_uri};
+pub(crate) use path::PathError;
 pub(crate) use wait::wait_for_app;
 
-use crate::message::{Body, Request, Response, body, headers};
+use crate::{
+    message::{Reply, Request},
+    rpc::{Rpc, RpcAnswer},
+};
+use connections::Connections;
 use health::AppHealth;
-use pool::{Failure, Pool};
+use pool::Pool;
 
 /// Connections to the app in use at one time; further calls wait.
 const MAX_CONNECTIONS: usize = 1024;
@@ -34,6 +42,8 @@ pub(crate) struct App {
     pub(crate) host: String,
     /// Port the app listens on.
     pub(crate) port: u16,
+    /// What it speaks.
+    pub(crate) protocol: Protocol,
     /// `host:port` as the app sees itself.
     authority: String,
     host_header: HeaderValue,
@@ -41,7 +51,67 @@ pub(crate) struct App {
     concurrency: Option<Arc<Semaphore>>,
     connections: Arc<Semaphore>,
     header_limit: usize,
+    message_limit: usize,
     health: AppHealth,
+}
+
+/// What an app speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// HTTP/1.1.
+    Http,
+    /// HTTP/1.1 over TLS.
+    Https,
+    /// HTTP/2 without TLS.
+    H2c,
+    /// gRPC without TLS.
+    Grpc,
+    /// gRPC over TLS.
+    Grpcs,
+}
+
+impl Protocol {
+    const ALL: [Self; 5] = [Self::Http, Self::Https, Self::H2c, Self::Grpc, Self::Grpcs];
+
+    /// The protocol of a name in lower case.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.name() == name)
+    }
+
+    /// As flags and metadata spell it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+            Self::H2c => "h2c",
+            Self::Grpc => "grpc",
+            Self::Grpcs => "grpcs",
+        }
+    }
+
+    /// The same with TLS, where there is such a thing.
+    pub(crate) fn over_tls(self) -> Self {
+        match self {
+            Self::Http => Self::Https,
+            Self::Grpc => Self::Grpcs,
+            other => other,
+        }
+    }
+
+    /// Methods are called by `OnInvoke`.
+    pub(crate) fn is_grpc(self) -> bool {
+        matches!(self, Self::Grpc | Self::Grpcs)
+    }
+
+    fn is_tls(self) -> bool {
+        matches!(self, Self::Https | Self::Grpcs)
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 /// Settings of the app channel.
@@ -51,6 +121,10 @@ pub(crate) struct Config {
     pub(crate) host: String,
     /// Port the app listens on.
     pub(crate) port: u16,
+    /// What it speaks.
+    pub(crate) protocol: Protocol,
+    /// Bytes one message to or from a gRPC app may have.
+    pub(crate) message_limit: usize,
     /// Sent to the app as `dapr-api-token`.
     pub(crate) token: Option<HeaderValue>,
     /// Calls in the app at one time; `None` for no limit.
@@ -92,15 +166,27 @@ pub(crate) enum ChannelError {
     /// A verb no HTTP app can be called with.
     #[error("rpc error: code = InvalidArgument desc = invalid HTTP verb")]
     Verb,
+    /// A gRPC client that says no verb.
+    #[error("rpc error: code = InvalidArgument desc = missing HTTP extension field")]
+    Extension,
     /// A method that is no URL path.
     #[error(transparent)]
     Path(#[from] PathError),
+    /// A gRPC app cannot be reached: it has not seen the call.
+    #[error("{0}")]
+    Unreachable(Status),
+    /// A gRPC call of the app that never came about, or was cut.
+    #[error("{0}")]
+    Rpc(Status),
 }
 
 impl ChannelError {
     /// True when the app cannot have seen any of the call.
     pub(crate) fn never_reached_app(&self) -> bool {
-        matches!(self, Self::Dial { .. } | Self::Unhealthy)
+        matches!(
+            self,
+            Self::Dial { .. } | Self::Unhealthy | Self::Unreachable(_)
+        )
     }
 }
 
@@ -114,12 +200,14 @@ impl App {
             authority,
             host: config.host,
             port: config.port,
+            protocol: config.protocol,
             token: config.token,
             concurrency: config
                 .max_concurrency
                 .map(|limit| Arc::new(Semaphore::new(limit))),
             connections: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
             header_limit: config.header_limit,
+            message_limit: config.message_limit,
             health: AppHealth::new(config.checked),
         }
     }
@@ -140,154 +228,51 @@ impl App {
 pub(crate) struct Channel {
     app: Arc<App>,
     pool: Arc<Pool>,
+    connections: Connections,
 }
 
 impl Channel {
     /// A channel without connections yet.
     pub(crate) fn new(app: Arc<App>) -> Self {
         let pool = Arc::new(Pool::new(app.header_limit));
-        Self { app, pool }
+        Self {
+            connections: Connections::new(&app),
+            app,
+            pool,
+        }
     }
 
-    /// Calls the app. Headers are those of the message; what must not reach
-    /// the app is taken out here.
-    pub(crate) async fn call(
-        &self,
-        mut request: Request,
-        content_type: Option<HeaderValue>,
-    ) -> Result<Response, ChannelError> {
+    /// Methods of the app are called by `OnInvoke`.
+    pub(crate) fn is_grpc(&self) -> bool {
+        self.app.protocol.is_grpc()
+    }
+
+    /// Calls a method of the app. Headers are those of the message; what must
+    /// not reach the app is taken out here.
+    pub(crate) async fn call(&self, request: Request) -> Result<Reply, ChannelError> {
         if !self.app.health.is_well() {
             return Err(ChannelError::Unhealthy);
         }
-        let method = request.verb.to_method().ok_or(ChannelError::Verb)?;
-        let uri = app_uri(&self.app.authority, &request.method, &request.query)?;
-        let permits = self.permits().await;
-        let declared = headers::to_app(&mut request.headers, content_type, self.app.token());
-        request
-            .headers
-            .insert(header::HOST, self.app.host_header.clone());
-        let body = self.framed(&method, &uri, &mut request, declared)?;
-        let mut outgoing = http::Request::new(body);
-        *outgoing.method_mut() = method.clone();
-        *outgoing.uri_mut() = uri.clone();
-        *outgoing.headers_mut() = request.headers;
-        let (response, connection) = self
-            .pool
-            .send(&self.app, outgoing)
-            .await
-            .map_err(|failure| self.error(&method, &uri, failure))?;
-        let (mut parts, incoming) = response.into_parts();
-        headers::from_app(&mut parts.headers);
-        let length = http_body::Body::size_hint(&incoming).exact();
-        let body = if length == Some(0) || method == Method::HEAD {
-            Body::Empty
+        if self.app.protocol.is_grpc() {
+            self.on_invoke(request)
+                .await
+                .map(|reply| Reply::Grpc(Box::new(reply)))
         } else {
-            let guard = (connection, permits);
-            Body::stream(body::Guarded::new(
-                body::Limited::new(incoming, None),
-                guard,
-            ))
-        };
-        Ok(Response {
-            status: parts.status,
-            headers: parts.headers,
-            body,
-        })
+            self.over_http1(request).await.map(Reply::Http)
+        }
     }
 
-    /// Slots of this call: concurrency asked for by the user, then a
-    /// connection.
-    async fn permits(&self) -> (Option<OwnedSemaphorePermit>, Option<OwnedSemaphorePermit>) {
-        // The semaphores are never closed, so a permit always comes.
-        let concurrency = match &self.app.concurrency {
+    /// Passes an rpc on to the app, whatever its protocol is said to be.
+    pub(crate) async fn proxy(&self, rpc: Rpc) -> Result<RpcAnswer, ChannelError> {
+        self.pass_on(rpc).await
+    }
+
+    /// A slot of the concurrency asked for by the user.
+    async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        // The semaphore is never closed, so a permit always comes.
+        match &self.app.concurrency {
             Some(slots) => Arc::clone(slots).acquire_owned().await.ok(),
             None => None,
-        };
-        let connection = Arc::clone(&self.app.connections).acquire_owned().await.ok();
-        (concurrency, connection)
-    }
-
-    /// The body with the framing the app gets: a length when there is one,
-    /// chunks otherwise.
-    fn framed(
-        &self,
-        method: &Method,
-        uri: &Uri,
-        request: &mut Request,
-        declared: Option<HeaderValue>,
-    ) -> Result<Body, ChannelError> {
-        let declared = match declared {
-            None => None,
-            Some(value) => Some(
-                parse_length(&value).map_err(|reason| ChannelError::Exchange {
-                    verb: go_verb(method),
-                    url: self.url(uri),
-                    reason,
-                })?,
-            ),
-        };
-        let body = std::mem::take(&mut request.body);
-        let known = body.len();
-        let length = match (declared, known) {
-            (Some(declared), Some(got)) if declared != got => {
-                let error = body::BodyError::Length { declared, got };
-                return Err(ChannelError::Exchange {
-                    verb: go_verb(method),
-                    url: self.url(uri),
-                    reason: error.to_string(),
-                });
-            }
-            (Some(declared), _) => Some(declared),
-            // A verb that usually carries a body says so when it carries none.
-            (None, Some(0)) => expects_body(method).then_some(0),
-            (None, _) => {
-                // As the client sent it: without a length.
-                request.headers.insert(
-                    header::TRANSFER_ENCODING,
-                    HeaderValue::from_static("chunked"),
-                );
-                None
-            }
-        };
-        if let Some(length) = length {
-            request
-                .headers
-                .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-        }
-        Ok(match (declared, body) {
-            (Some(declared), Body::Stream(body)) => {
-                Body::stream(body::Sized::new(Body::Stream(body), declared))
-            }
-            (_, body) => body,
-        })
-    }
-
-    fn url(&self, uri: &Uri) -> String {
-        format!("http://{}{uri}", self.app.authority)
-    }
-
-    fn error(&self, method: &Method, uri: &Uri, failure: Failure) -> ChannelError {
-        let (verb, url) = (go_verb(method), self.url(uri));
-        match failure {
-            Failure::Dial(error) => ChannelError::Dial {
-                verb,
-                url,
-                address: self.app.authority.clone(),
-                reason: dial_reason(&error),
-            },
-            Failure::Headers => ChannelError::Exchange {
-                verb,
-                url,
-                reason: format!(
-                    "server response headers exceeded {} bytes; aborted",
-                    self.app.header_limit
-                ),
-            },
-            Failure::Exchange(error) => ChannelError::Exchange {
-                verb,
-                url,
-                reason: exchange_reason(&error),
-            },
         }
     }
 }
@@ -295,49 +280,10 @@ impl Channel {
 /// How long one connection attempt may take.
 pub(crate) const DIAL_PATIENCE: Duration = Duration::from_secs(30);
 
-fn expects_body(method: &Method) -> bool {
-    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
-}
-
-fn parse_length(value: &HeaderValue) -> Result<u64, String> {
-    let text = value.to_str().unwrap_or("?");
-    text.parse().map_err(|_| {
-        format!(
-            "strconv.ParseInt: parsing {}: invalid syntax",
-            policy::method::quote(text)
-        )
-    })
-}
-
-/// Go names the verb of a failed request with one capital.
-fn go_verb(method: &Method) -> String {
-    let (first, rest) = method.as_str().split_at(1);
-    format!("{first}{}", rest.to_lowercase())
-}
-
 fn dial_reason(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::ConnectionRefused => "connect: connection refused".to_owned(),
         std::io::ErrorKind::TimedOut => "i/o timeout".to_owned(),
         _ => error.to_string(),
-    }
-}
-
-fn exchange_reason(error: &hyper::Error) -> String {
-    use std::error::Error as _;
-
-    // A body of ours that failed says why; that is the cause users need.
-    if let Some(source) = error
-        .source()
-        .and_then(|source| source.downcast_ref::<body::BodyError>())
-    {
-        return source.to_string();
-    }
-    if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
-        return "EOF".to_owned();
-    }
-    match error.source() {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
     }
 }

@@ -1,54 +1,114 @@
-//! The gRPC API port. SDKs and tools wait for it to answer; its methods come
-//! with gRPC support, until then each is refused at once.
+//! The gRPC API: what SDKs call on their sidecar, and every other rpc, which
+//! is passed on to the app its metadata names.
+
+mod error;
+mod invoke;
+mod log;
+mod metadata;
+mod proxy;
+mod unary;
+mod unimplemented;
+
+use std::{convert::Infallible, sync::Arc};
 
 use api::{
-    errors::API_UNIMPLEMENTED_MESSAGE,
     grpc::{Code, Status},
-    headers::DAPR_API_TOKEN,
+    headers::{BAGGAGE, DAPR_API_TOKEN},
 };
-use http::{HeaderValue, Request, Response, header};
+use http::{Request, Response};
 use hyper::body::Incoming;
 
 use crate::{
     http::Api,
+    invoke::Invoker,
     message::{Body, headers::is_secret},
+    reflection::Reflection,
+    rpc, trace,
 };
+
+/// The gRPC API of one worker.
+#[derive(Debug)]
+pub(crate) struct Front {
+    /// Shared by all workers.
+    pub(crate) api: Arc<Api>,
+    /// Calls of this worker.
+    pub(crate) invoker: Arc<Invoker>,
+    /// What this port offers.
+    pub(crate) reflection: Reflection,
+    /// Bytes one message may have.
+    pub(crate) message_limit: usize,
+}
 
 const DAPR: &str = "/dapr.proto.runtime.v1.Dapr/";
 
-/// Answers one rpc.
-pub(crate) fn serve(api: &Api, request: &Request<Incoming>) -> Response<Body> {
-    let status = refusal(api, request);
-    let mut response = Response::new(Body::Empty);
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/grpc"),
-    );
-    status.write_headers(headers);
-    response
-}
+impl Front {
+    /// Answers one rpc. Failures are part of the answer, as gRPC has it.
+    pub(crate) async fn serve(
+        self: Arc<Self>,
+        mut request: Request<Incoming>,
+    ) -> Result<Response<Body>, Infallible> {
+        if let Some(refused) = rpc::refuse_non_grpc(&request) {
+            return Ok(refused);
+        }
+        if let Err(status) = self.admit(&mut request) {
+            return Ok(rpc::failed(&status));
+        }
+        let Some(log) = self.api.log else {
+            return Ok(self.handle(request).await);
+        };
+        let line = log::Line::of(&request, log.obfuscate_urls);
+        let response = self.handle(request).await;
+        line.print(&response);
+        Ok(response)
+    }
 
-fn refusal(api: &Api, request: &Request<Incoming>) -> Status {
-    let given = request.headers().get(DAPR_API_TOKEN);
-    if api
-        .token
-        .as_ref()
-        .is_some_and(|expected| !is_secret(given, expected))
-    {
-        return Status::new(Code::Unauthenticated, "Unauthorized");
+    async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
+        if let Some(reason) = trace::baggage_error(request.headers()) {
+            return rpc::failed(&Status::new(Code::InvalidArgument, reason));
+        }
+        let baggage = request.headers().get(BAGGAGE).cloned();
+        let mut response = self.routed(request).await;
+        if let Some(baggage) = baggage {
+            response.headers_mut().insert(BAGGAGE, baggage);
+        }
+        response
     }
-    let path = request.uri().path();
-    let named = ["dapr-callee-app-id", "dapr-app-id"]
-        .iter()
-        .any(|name| request.headers().contains_key(*name));
-    if path.starts_with(DAPR) || path.starts_with("/TaskHubSidecarService/") || named {
-        return Status::new(Code::Unimplemented, API_UNIMPLEMENTED_MESSAGE);
+
+    async fn routed(&self, request: Request<Incoming>) -> Response<Body> {
+        let path = request.uri().path();
+        if let Some(rpc) = path.strip_prefix(DAPR) {
+            match rpc {
+                "InvokeService" => return Box::pin(invoke::serve(self, request)).await,
+                "GetMetadata" | "SetMetadata" | "Shutdown" => {
+                    return Box::pin(unary::serve(self, request)).await;
+                }
+                _ => {}
+            }
+        }
+        if let Some(status) = unimplemented::refusal(path) {
+            return rpc::failed(&status);
+        }
+        if Reflection::serves(path) {
+            return Box::pin(self.reflection.serve(request)).await;
+        }
+        proxy::serve(self, request).await
     }
-    let text = if path.starts_with("/dapr.proto.") {
-        "failed to proxy request: required metadata dapr-callee-app-id or dapr-app-id not found"
-    } else {
-        "cannot proxy request: missing dapr-callee-app-id or dapr-app-id metadata"
-    };
-    Status::new(Code::Unknown, text)
+
+    /// Checks the token in constant time and removes it.
+    fn admit(&self, request: &mut Request<Incoming>) -> Result<(), Status> {
+        let Some(token) = &self.api.token else {
+            return Ok(());
+        };
+        let reason = match request.headers_mut().remove(DAPR_API_TOKEN) {
+            None => "missing api token in request metadata",
+            Some(given) if is_secret(Some(&given), token) => return Ok(()),
+            Some(_) => "authentication error: api token mismatch",
+        };
+        Err(Status::with_error_info(
+            Code::Unauthenticated,
+            "Unauthorized",
+            "Unauthorized",
+            &[("http.code", "401"), ("http.error_message", reason)],
+        ))
+    }
 }

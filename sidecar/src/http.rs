@@ -1,5 +1,6 @@
 //! The HTTP API: what apps and tools call on their sidecar.
 
+mod answer;
 mod error;
 mod health;
 mod invoke;

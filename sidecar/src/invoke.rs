@@ -5,10 +5,12 @@ mod attempts;
 mod error;
 mod execute;
 mod outgoing;
+mod proxied;
 mod replay;
 mod resilient;
 mod target;
 
 pub(crate) use error::InvokeError;
-pub(crate) use execute::{Invoker, Limits};
+pub(crate) use execute::{Call, Invoker};
+pub(crate) use proxied::Proxied;
 pub(crate) use target::Target;

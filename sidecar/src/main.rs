@@ -11,13 +11,16 @@ mod me;
 mod message;
 mod metrics;
 mod policies;
+mod reflection;
 mod resolve;
 mod resources;
+mod rpc;
 mod runtime;
 mod terminating;
 mod trace;
 mod transport;
 mod wait;
+mod wire;
 
 use std::{
     io::{self, Write as _},

@@ -79,7 +79,7 @@ impl Reflection {
             _ => &versions.v1,
         };
         let response = version(request.map(TonicBody::new)).await;
-        response.map(|body| Body::stream(body.map_err(broken)))
+        response.map(|body| Body::stream(body.map_err(|status| broken(&status))))
     }
 }
 
@@ -138,7 +138,7 @@ where
     })
 }
 
-fn broken(status: tonic::Status) -> BodyError {
+fn broken(status: &tonic::Status) -> BodyError {
     BodyError::Receive(Status::new(
         Code::from_wire(i64::from(i32::from(status.code()))),
         status.message(),

@@ -24,9 +24,9 @@ use crate::{
     config::{Config, Mode},
     host,
     http::{Api, ApiLog, AppConnection, HealthProperties, Metadata},
-    invoke::{Invoker, Limits},
+    invoke::Invoker,
     me::Me,
-    message::headers::Forwarder,
+    message::{Limits, headers::Forwarder},
     policies::Live,
     resolve::{self, Names},
     resources::{self, Configuration},
@@ -147,7 +147,7 @@ async fn serve(config: Config) -> Result<ExitCode, RuntimeError> {
     let app_ready = async {
         match &parts.app {
             Some(app) => {
-                channel::wait_for_app(app, &config.app.protocol).await;
+                channel::wait_for_app(app).await;
                 match config.app.health_check.clone() {
                     None => load_app_configuration(&config, app).await,
                     Some(check) => {
@@ -249,11 +249,19 @@ fn announce(
         info!(target: SCOPE, "Enabled features: {}", features.join(" "));
     }
     let access = configuration.access_control.as_ref();
-    let policies = Live::new(&config.app_id, &config.app.protocol, access, resiliencies)?;
+    let policies = Live::new(
+        &config.app_id,
+        config.app.protocol.name(),
+        access,
+        resiliencies,
+    )?;
     Ok(Arc::new(policies))
 }
 
 async fn load_app_configuration(config: &Config, app: &Arc<App>) {
+    if config.app.protocol.is_grpc() {
+        return;
+    }
     if !config.app.load_configuration {
         warn!(target: SCOPE, "Skipping programmatic dapr configuration loading (see 'disable-init-endpoints' flag/annotation)");
         return;
@@ -303,14 +311,21 @@ impl Parts {
             kubernetes: config.mode == Mode::Kubernetes,
         };
         let (names, registration) = resolve::build(configuration, &announced).await;
+        let body_limit = config
+            .body_limit
+            .and_then(|limit| usize::try_from(limit).ok())
+            .unwrap_or(usize::MAX / 2);
         let limits = Limits {
-            message: message_limit(config.body_limit),
+            message: body_limit.max(LEAST_MESSAGE),
+            body: body_limit,
             replay: config.retry_body,
         };
         let app = config.app.port.map(|port| {
             Arc::new(App::new(channel::Config {
                 host: config.app.host.clone(),
                 port,
+                protocol: config.app.protocol,
+                message_limit: limits.body,
                 token: config.app.token.clone(),
                 max_concurrency: config.app.max_concurrency,
                 header_limit: config.header_limit,
@@ -325,7 +340,7 @@ impl Parts {
             token: config.api_token.clone(),
             metadata: Metadata::new(AppConnection {
                 port: config.app.port,
-                protocol: config.app.protocol.clone(),
+                protocol: config.app.protocol.name().to_owned(),
                 channel_address: config.app.host.clone(),
                 max_concurrency: config.app.max_concurrency,
                 health: config.app.health_check.as_ref().map(|check| {
@@ -392,14 +407,6 @@ fn advertised(config: &Config) -> Result<String, RuntimeError> {
             Err(none) => Err(none.into()),
         },
     }
-}
-
-fn message_limit(body_limit: Option<u64>) -> usize {
-    let limit = body_limit
-        .and_then(|limit| usize::try_from(limit).ok())
-        .unwrap_or(usize::MAX / 2);
-    // The envelope of a first message is not part of the body.
-    limit.max(LEAST_MESSAGE)
 }
 
 fn api_log(config: &Config, configuration: &Configuration) -> Option<ApiLog> {

@@ -19,6 +19,17 @@ pub(crate) fn from_client(headers: &mut HeaderMap) -> TraceContext {
     })
 }
 
+/// As [`from_client`], of a gRPC client: the binary form counts first.
+pub(crate) fn from_grpc_client(metadata: &mut HeaderMap) -> TraceContext {
+    match binary(metadata) {
+        Some(context) => {
+            metadata.insert(TRACEPARENT, value(&context));
+            context
+        }
+        None => from_client(metadata),
+    }
+}
+
 /// Both forms peers read.
 pub(crate) fn to_peer(context: &TraceContext) -> [(HeaderName, HeaderValue); 2] {
     let mut text = value(context);
@@ -31,22 +42,28 @@ pub(crate) fn to_peer(context: &TraceContext) -> [(HeaderName, HeaderValue); 2] 
 }
 
 /// What the app is told: the context of the rpc, else the one among the
-/// message's headers, else a new one.
-pub(crate) fn to_app(headers: &mut HeaderMap, rpc: &HeaderMap) {
-    let binary = rpc.get(GRPC_TRACE_BIN).and_then(|value| {
-        let text = value.as_bytes().trim_ascii_end();
-        let unpadded = text
-            .strip_suffix(b"==")
-            .or_else(|| text.strip_suffix(b"="))
-            .unwrap_or(text);
-        let bytes = general_purpose::STANDARD_NO_PAD.decode(unpadded).ok()?;
-        TraceContext::from_binary(&bytes)
-    });
-    let context = binary
+/// message's headers, else a new one. gRPC apps know both its forms.
+pub(crate) fn to_app(headers: &mut HeaderMap, rpc: &HeaderMap, is_grpc: bool) {
+    let context = binary(rpc)
         .or_else(|| TraceContext::parse(rpc.get(TRACEPARENT)?.as_bytes()))
         .or_else(|| TraceContext::parse(headers.get(TRACEPARENT)?.as_bytes()))
         .unwrap_or_else(TraceContext::random_unsampled);
-    headers.insert(TRACEPARENT, value(&context));
+    if is_grpc {
+        headers.extend(to_peer(&context));
+    } else {
+        headers.insert(TRACEPARENT, value(&context));
+    }
+}
+
+fn binary(metadata: &HeaderMap) -> Option<TraceContext> {
+    let value = metadata.get(GRPC_TRACE_BIN)?;
+    let text = value.as_bytes().trim_ascii_end();
+    let unpadded = text
+        .strip_suffix(b"==")
+        .or_else(|| text.strip_suffix(b"="))
+        .unwrap_or(text);
+    let bytes = general_purpose::STANDARD_NO_PAD.decode(unpadded).ok()?;
+    TraceContext::from_binary(&bytes)
 }
 
 /// Told to the client unless the app said something itself.
@@ -114,7 +131,7 @@ mod tests {
         let context = from_client(&mut headers);
         let rpc: HeaderMap = to_peer(&context).into_iter().collect();
         let mut app = HeaderMap::new();
-        to_app(&mut app, &rpc);
+        to_app(&mut app, &rpc, false);
         assert_eq!(app[TRACEPARENT], TEXT);
     }
 
@@ -139,7 +156,7 @@ mod tests {
         let zero = "00-00000000000000000000000000000000-0000000000000000-00";
         rpc.insert(TRACEPARENT, HeaderValue::from_static(zero));
         let mut app = HeaderMap::new();
-        to_app(&mut app, &rpc);
+        to_app(&mut app, &rpc, false);
         assert_ne!(app[TRACEPARENT], zero);
         assert!(TraceContext::parse(app[TRACEPARENT].as_bytes()).is_some());
     }

@@ -6,8 +6,8 @@
 
 mod connect;
 mod peer;
+mod proxy;
 mod stream;
-mod wire;
 
 use std::{
     collections::HashMap,
@@ -19,8 +19,8 @@ use parking_lot::Mutex;
 
 pub(crate) use connect::Connector;
 pub(crate) use peer::Peer;
+pub(crate) use proxy::{Passed, pass_on, reach};
 pub(crate) use stream::{Answer, Call, CallFailed, call, call_unary};
-pub(crate) use wire::{Gathered, Wire};
 
 /// The peers of one worker.
 #[derive(Debug)]

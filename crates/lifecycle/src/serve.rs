@@ -172,9 +172,12 @@ const PENDING_RESETS: usize = 1024;
 /// Bytes of one stream waiting to be sent.
 const SEND_BUFFER: usize = 128 * 1024;
 
+/// What makes servers of connections.
+pub type Builder = auto::Builder<Executor>;
+
 impl HttpLimits {
     /// A builder that speaks HTTP/1.1 and HTTP/2 by prior knowledge.
-    pub fn builder(&self) -> auto::Builder<Executor> {
+    pub fn builder(&self) -> Builder {
         let mut builder = auto::Builder::new(Executor);
         builder
             .http1()
@@ -200,7 +203,7 @@ impl HttpLimits {
 
 /// Serves one connection until it ends; once the drain starts it finishes
 /// what is in flight and closes (GOAWAY, or `connection: close`).
-pub async fn connection<I, S, B>(io: I, builder: &auto::Builder<Executor>, service: S, drain: Watch)
+pub async fn connection<I, S, B>(io: I, builder: &Builder, service: S, drain: Watch)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request<Incoming>, Response = Response<B>, Future: Send + 'static>,
@@ -213,7 +216,7 @@ where
 /// As [`connection`], and closes in the same way once `leave` completes.
 pub async fn connection_until<I, S, B>(
     io: I,
-    builder: &auto::Builder<Executor>,
+    builder: &Builder,
     service: S,
     mut drain: Watch,
     leave: impl Future<Output = ()>,

@@ -16,7 +16,7 @@ use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, sync::watch, time::MissedTickBehavior};
 use tracing::{info, warn};
 
-use super::App;
+use super::{App, Channel};
 
 const SCOPE: &str = "dapr.runtime";
 
@@ -69,12 +69,20 @@ impl AppHealth {
 
 /// Probes the app for ever, the first time at once.
 pub(crate) async fn watch_app(app: Arc<App>, check: HealthCheck) {
+    let channel = Channel::new(Arc::clone(&app));
     let mut ticks = tokio::time::interval(check.interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut failures = 0u32;
     loop {
         ticks.tick().await;
-        let outcome = tokio::time::timeout(check.timeout, probe(&app, &check.path))
+        let asked = async {
+            if app.protocol.is_grpc() {
+                channel.health_check().await
+            } else {
+                probe(&app, &check.path).await
+            }
+        };
+        let outcome = tokio::time::timeout(check.timeout, asked)
             .await
             .unwrap_or_else(|_| Err(format!("no answer within {:?}", check.timeout)));
         let was_well = app.health().is_well();

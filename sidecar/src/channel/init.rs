@@ -1,27 +1,31 @@
 //! The one call made to an app before it is declared ready.
 
 use api::{headers::DAPR_APP_ID, verb::Verb};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, header};
 use http_body_util::BodyExt as _;
 use tracing::{info, warn};
 
 use super::Channel;
-use crate::message::{Body, Request};
+use crate::message::{Body, Content, Request};
 
 /// `GET /dapr/config`. Whatever the app answers is fine; its settings concern
 /// building blocks this sidecar does not have.
 pub(crate) async fn load_configuration(channel: &Channel, app_id: &HeaderValue) {
     let mut headers = HeaderMap::new();
     headers.insert(DAPR_APP_ID, app_id.clone());
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
     let request = Request {
         method: "dapr/config".to_owned(),
         verb: Verb::Get,
         query: String::new(),
         headers,
+        content: Content::Http,
         body: Body::Empty,
     };
-    let json = HeaderValue::from_static("application/json");
-    let outcome = match channel.call(request, Some(json)).await {
+    let outcome = match channel.over_http1(request).await {
         // Reading to the end gives the connection back to the pool.
         Ok(response) => response
             .body

@@ -13,8 +13,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 const REMIND: u32 = 100;
 
 /// Returns once a TCP connection to the app succeeds.
-pub(crate) async fn wait_for_app(app: &App, protocol: &str) {
-    let port = app.port;
+pub(crate) async fn wait_for_app(app: &App) {
+    let (port, protocol) = (app.port, app.protocol);
     info!(
         target: "dapr.runtime",
         "application protocol: {protocol}. waiting on port {port}.  This will block until the app is listening on that port."

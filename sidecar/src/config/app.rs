@@ -6,14 +6,14 @@ use api::flags::Parsed;
 use http::HeaderValue;
 
 use super::{ConfigError, listen::port, token, value_error};
-use crate::channel::HealthCheck;
+use crate::channel::{HealthCheck, Protocol};
 
 /// Where the app is.
 #[derive(Clone, Debug)]
 pub(crate) struct AppConfig {
     pub(crate) port: Option<u16>,
     pub(crate) host: String,
-    pub(crate) protocol: String,
+    pub(crate) protocol: Protocol,
     pub(crate) max_concurrency: Option<usize>,
     pub(crate) token: Option<HeaderValue>,
     pub(crate) load_configuration: bool,
@@ -26,19 +26,19 @@ pub(super) fn app(flags: &Parsed) -> Result<AppConfig, ConfigError> {
         text => Some(port(text, "app-port")?).filter(|port| *port != 0),
     };
     let typed = flags.string("app-protocol");
-    let mut protocol = typed.to_lowercase();
-    if protocol.is_empty() {
-        "http".clone_into(&mut protocol);
-    }
-    if !["http", "https", "h2c", "grpc", "grpcs"].contains(&protocol.as_str()) {
+    let known = match typed {
+        "" => Some(Protocol::Http),
+        name => Protocol::from_name(&name.to_lowercase()),
+    };
+    let Some(mut protocol) = known else {
         return value_error(format!("invalid value for 'app-protocol': {typed}"));
+    };
+    if flags.bool("app-ssl") {
+        protocol = protocol.over_tls();
     }
-    if flags.bool("app-ssl") && (protocol == "http" || protocol == "grpc") {
-        protocol.push('s');
-    }
-    if port.is_some() && protocol != "http" {
+    if port.is_some() && matches!(protocol, Protocol::Https | Protocol::H2c) {
         return value_error(format!(
-            "app-protocol {protocol} is not available in this version; this sidecar calls apps over http"
+            "app-protocol {protocol} is not available in this version; this sidecar calls apps over http, grpc or grpcs"
         ));
     }
     let health_check = health_check(flags)?;

@@ -6,12 +6,12 @@ use std::borrow::Cow;
 use api::{headers::DAPR_APP_ID, verb::Verb};
 use base64::{Engine as _, engine::general_purpose};
 use http::{HeaderValue, Request, Response, StatusCode, header};
-use hyper::{body::Incoming, ext::ReasonPhrase};
+use hyper::body::Incoming;
 
-use super::{Front, error, metadata::unescape_query};
+use super::{Front, answer, error, metadata::unescape_query};
 use crate::{
-    invoke::InvokeError,
-    message::{self, Body, body::Limited},
+    invoke::{Call, InvokeError},
+    message::{self, Body, Content, body::Limited},
     trace,
 };
 
@@ -31,15 +31,16 @@ pub(super) async fn serve(front: &Front, request: Request<Incoming>) -> Response
         verb: Verb::from_method(&parts.method),
         query: parts.uri.query().unwrap_or_default().to_owned(),
         headers,
+        content: Content::Http,
         body: request_body(body, front.api.body_limit),
     };
     let wants_events = message::headers::wants_events(&call.headers);
-    let mut response = match front
-        .invoker
-        .execute(&target, call, trace::to_peer(&context))
-        .await
-    {
-        Ok(answer) => into_http(answer),
+    let call_as = Call {
+        trace: trace::to_peer(&context),
+        deadline: None,
+    };
+    let mut response = match front.invoker.execute(&target, call, call_as).await {
+        Ok(reply) => answer::into_http(reply),
         Err(error) => error::invocation(&target, &error),
     };
     if wants_events && response.status().is_success() {
@@ -55,19 +56,6 @@ fn request_body(body: Incoming, limit: Option<u64>) -> Body {
     } else {
         Body::stream(Limited::new(body, limit))
     }
-}
-
-fn into_http(answer: message::Response) -> Response<Body> {
-    let mut response = Response::new(answer.body);
-    *response.status_mut() = answer.status;
-    *response.headers_mut() = answer.headers;
-    if answer.status.canonical_reason().is_none() {
-        let phrase = format!("status code {}", answer.status.as_u16());
-        if let Ok(phrase) = ReasonPhrase::try_from(phrase) {
-            response.extensions_mut().insert(phrase);
-        }
-    }
-    response
 }
 
 /// A path that is not UTF-8 once decoded.

@@ -17,6 +17,22 @@ const SCOPE: &str = "dapr.acl";
 /// # Errors
 /// The access list denies it, or the peer's certificate names no app.
 pub(super) fn authorize(server: &Internal, head: &RequestHead, method: &str) -> Result<(), Status> {
+    // Without metadata there is no telling what the verb is worth.
+    let verb = head
+        .verb
+        .filter(|verb| head.has_metadata && *verb != Verb::None);
+    judge(server, method, verb)
+}
+
+/// Judges an rpc by its path, which is canonical.
+///
+/// # Errors
+/// As [`authorize`].
+pub(super) fn authorize_rpc(server: &Internal, path: &str) -> Result<(), Status> {
+    judge(server, path, None)
+}
+
+fn judge(server: &Internal, method: &str, verb: Option<Verb>) -> Result<(), Status> {
     if let Caller::NoApp(malformed) = &server.peer
         && server.policies.has_access_list()
     {
@@ -34,11 +50,7 @@ pub(super) fn authorize(server: &Internal, head: &RequestHead, method: &str) -> 
         namespace: &peer.namespace,
         app_id: &peer.app_id,
     });
-    // Without metadata there is no telling what the verb is worth.
-    let verb = head
-        .verb
-        .filter(|verb| list.is_http() && head.has_metadata && *verb != Verb::None)
-        .map(Verb::name);
+    let verb = verb.filter(|_| list.is_http()).map(Verb::name);
     let decision = list.decide(caller, method, verb);
     // An HTTP app decodes the path once more: what was judged has to be what
     // it will see.

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     channel::{Channel, ChannelError},
     message::{
-        self, Body,
+        self, Body, Content, GrpcContent, Reply,
         body::{self, Peeked, Sequence},
     },
     trace,
@@ -93,7 +93,7 @@ async fn stream_call(
 ) -> Result<Response<ReplyBody>, Refusal> {
     let channel = channel(server)?;
     let (parts, incoming) = request.into_parts();
-    let mut messages = Messages::new(incoming, server.message_limit);
+    let mut messages = Messages::new(incoming, server.limits.message);
     let first = first_message(&mut messages).await?;
     let decoded = envelope::decode_request(first)
         .map_err(|error| Refusal::new(Code::Internal, error.to_string()))?;
@@ -116,8 +116,8 @@ async fn stream_call(
     } else {
         Body::stream(Chunks::new(messages, data, sequence))
     };
-    let response = call_app(server, channel, head, &parts.headers, body).await?;
-    Ok(answer(response, grpc_content_type(&parts.headers)).await)
+    let reply = call_app(server, channel, head, &parts.headers, body).await?;
+    Ok(answer(reply, grpc_content_type(&parts.headers)).await)
 }
 
 async fn unary_call(
@@ -128,7 +128,7 @@ async fn unary_call(
 
     let channel = channel(server)?;
     let (parts, incoming) = request.into_parts();
-    let message = first_message(&mut Messages::new(incoming, server.message_limit)).await?;
+    let message = first_message(&mut Messages::new(incoming, server.limits.message)).await?;
     let mut head = envelope::decode_call_request(message)
         .map_err(|error| Refusal::new(Code::Internal, error.to_string()))?;
     if !head.has_message {
@@ -138,9 +138,10 @@ async fn unary_call(
         ));
     }
     let body = std::mem::take(&mut head.data).into();
-    let response = call_app(server, channel, head, &parts.headers, body).await?;
-    let limit = server.message_limit as u64;
-    let collected = body::Limited::new(response.body, Some(limit))
+    let mut reply = call_app(server, channel, head, &parts.headers, body).await?;
+    let limit = server.limits.message as u64;
+    let answered = std::mem::take(reply.body_mut());
+    let collected = body::Limited::new(answered, Some(limit))
         .collect()
         .await
         .map_err(|error| {
@@ -151,13 +152,7 @@ async fn unary_call(
             };
             Refusal::new(code, error.to_string())
         })?;
-    let head = ResponseParts {
-        headers: &response.headers,
-        outcome: Outcome::Http {
-            status: response.status.as_u16(),
-        },
-    };
-    let message = envelope::call_response(&head, &collected.to_bytes());
+    let message = envelope::call_response(&parts_of(&reply), &collected.to_bytes());
     Ok(reply::begun(
         grpc_content_type(&parts.headers),
         message,
@@ -185,10 +180,10 @@ async fn call_app(
     mut head: RequestHead,
     metadata: &HeaderMap,
     body: Body,
-) -> Result<message::Response, Refusal> {
+) -> Result<Reply, Refusal> {
     let raw = std::str::from_utf8(&head.method).unwrap_or_default();
     // Older callers send methods as their clients wrote them.
-    let method = policy::method::clean(raw);
+    let mut method = policy::method::clean(raw);
     policy::method::validate(&method)
         .map_err(|error| Refusal::new(Code::InvalidArgument, error.to_string()))?;
     let named = head.headers.get(DESTINATION_APP_ID);
@@ -215,41 +210,61 @@ async fn call_app(
             ),
         ));
     }
-    if !head.has_extension {
+    if !head.has_extension && !channel.is_grpc() {
         return Err(Refusal::new(
             Code::Internal,
             "error invoking app channel: rpc error: code = InvalidArgument desc = missing HTTP extension field",
         ));
     }
-    let wants_events = message::headers::wants_events(&head.headers);
+    let wants_events = !channel.is_grpc() && message::headers::wants_events(&head.headers);
     identify(server, &mut head.headers);
-    trace::to_app(&mut head.headers, metadata);
-    let content_type = if head.type_url.is_empty() {
-        HeaderValue::from_maybe_shared(head.content_type)
-            .ok()
-            .filter(|value| !value.is_empty())
+    trace::to_app(&mut head.headers, metadata, channel.is_grpc());
+    if head.grpc_origin && raw.starts_with('/') {
+        // A gRPC client's own; apps compare names.
+        method.insert(0, '/');
+    }
+    let content = if head.grpc_origin {
+        Content::Grpc(Box::new(GrpcContent {
+            authority: Bytes::new(),
+            content_type: head.content_type,
+            type_url: head.type_url,
+            has_extension: head.has_extension,
+        }))
     } else {
-        Some(HeaderValue::from_static("application/x-protobuf"))
+        // The message says what the body is, not the headers beside it.
+        match message::content_type(&head.content_type, &head.type_url) {
+            Some(value) => {
+                head.headers.insert(header::CONTENT_TYPE, value);
+            }
+            None => {
+                head.headers.remove(header::CONTENT_TYPE);
+            }
+        }
+        Content::Http
     };
     let request = message::Request {
         method,
         verb: head.verb.unwrap_or(Verb::None),
         query: String::from_utf8_lossy(&head.query).into_owned(),
         headers: head.headers,
+        content,
         body,
     };
-    let response = channel
-        .call(request, content_type)
+    let reply = channel
+        .call(request)
         .await
         .map_err(|error| Refusal::of_app(server, &error))?;
-    if wants_events && !response.status.is_success() {
+    if let Reply::Http(response) = &reply
+        && wants_events
+        && !response.status.is_success()
+    {
         // What callers of event streams know for a failed one.
         return Err(Refusal::new(
             Code::Internal,
             "error invoking app channel: no response received from stream",
         ));
     }
-    Ok(response)
+    Ok(reply)
 }
 
 /// What the app is told about its caller comes from the certificate, where
@@ -278,14 +293,30 @@ fn identify(server: &Internal, headers: &mut HeaderMap) {
     }
 }
 
-async fn answer(response: message::Response, content_type: HeaderValue) -> Response<ReplyBody> {
-    let parts = ResponseParts {
-        headers: &response.headers,
-        outcome: Outcome::Http {
-            status: response.status.as_u16(),
+fn parts_of(reply: &Reply) -> ResponseParts<'_> {
+    match reply {
+        Reply::Http(response) => ResponseParts {
+            headers: &response.headers,
+            outcome: Outcome::Http {
+                status: response.status.as_u16(),
+            },
         },
-    };
-    let (first, rest) = match body::peek(response.body).await {
+        Reply::Grpc(reply) => ResponseParts {
+            headers: &reply.headers,
+            outcome: Outcome::Grpc {
+                status: &reply.status,
+                trailers: &reply.trailers,
+                content_type: &reply.content_type,
+                type_url: &reply.type_url,
+            },
+        },
+    }
+}
+
+async fn answer(mut reply: Reply, content_type: HeaderValue) -> Response<ReplyBody> {
+    let body = std::mem::take(reply.body_mut());
+    let parts = parts_of(&reply);
+    let (first, rest) = match body::peek(body).await {
         Ok(Peeked::Whole(bytes)) => (bytes, Body::Empty),
         Ok(Peeked::Begun(first, rest)) => (first, rest),
         Err(error) => (Bytes::new(), body::failed(error)),

@@ -12,14 +12,27 @@ use api::{
     headers::APP_NOT_REACHED,
 };
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, header};
 use http_body::Frame;
 
-use crate::message::{Body, BodyError};
+use crate::{
+    message::{Body, BodyError},
+    rpc::{self, trailers},
+};
 
 /// The body of an answer.
 #[derive(Debug)]
-pub(crate) struct ReplyBody {
+#[allow(clippy::large_enum_variant, reason = "the large one is the usual one")]
+pub(crate) enum ReplyBody {
+    /// Messages made here.
+    Made(Made),
+    /// Messages of the app as they are, trailers among them.
+    Passed(Body),
+}
+
+/// Messages around a body, then the status.
+#[derive(Debug)]
+pub(crate) struct Made {
     first: Option<Message>,
     body: Body,
     data: Bytes,
@@ -27,27 +40,14 @@ pub(crate) struct ReplyBody {
     trailers: Option<HeaderMap>,
 }
 
-/// An rpc that failed before it answered.
-pub(super) fn failed(status: &Status) -> Response<ReplyBody> {
-    refused(StatusCode::OK, status)
+/// An answer that is complete as it is.
+pub(super) fn passed(response: Response<Body>) -> Response<ReplyBody> {
+    response.map(ReplyBody::Passed)
 }
 
-/// As [`failed`], for failures of HTTP itself.
-pub(super) fn refused(http: StatusCode, status: &Status) -> Response<ReplyBody> {
-    let mut response = Response::new(ReplyBody {
-        first: None,
-        body: Body::Empty,
-        data: Bytes::new(),
-        sequence: 0,
-        trailers: None,
-    });
-    *response.status_mut() = http;
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/grpc"),
-    );
-    status.write_headers(response.headers_mut());
-    response
+/// An rpc that failed before it answered.
+pub(super) fn failed(status: &Status) -> Response<ReplyBody> {
+    passed(rpc::failed(status))
 }
 
 /// As [`failed`], and the app saw nothing of the call.
@@ -67,23 +67,17 @@ pub(super) fn begun(
     body: Body,
     sequence: u64,
 ) -> Response<ReplyBody> {
-    let mut response = Response::new(ReplyBody {
+    let mut response = Response::new(ReplyBody::Made(Made {
         first: Some(first),
         body,
         data: Bytes::new(),
         sequence,
         trailers: Some(trailers(&Status::new(Code::Ok, ""))),
-    });
+    }));
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, content_type);
     response
-}
-
-fn trailers(status: &Status) -> HeaderMap {
-    let mut trailers = HeaderMap::with_capacity(2);
-    status.write_headers(&mut trailers);
-    trailers
 }
 
 /// What the peer is told when the body of our app breaks off: never OK.
@@ -99,7 +93,21 @@ impl http_body::Body for ReplyBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Message>, Infallible>>> {
-        let this = &mut *self;
+        let this = match &mut *self {
+            Self::Made(made) => made,
+            Self::Passed(body) => {
+                let frame = ready!(http_body::Body::poll_frame(Pin::new(&mut *body), context));
+                return Poll::Ready(frame.map(|frame| {
+                    Ok(match frame {
+                        Ok(frame) => frame.map_data(Message::whole),
+                        Err(error) => {
+                            *body = Body::Empty;
+                            Frame::trailers(trailers(&broken(&error)))
+                        }
+                    })
+                }));
+            }
+        };
         if let Some(first) = this.first.take() {
             return Poll::Ready(Some(Ok(Frame::data(first))));
         }
@@ -134,9 +142,14 @@ impl http_body::Body for ReplyBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.first.is_none()
-            && self.trailers.is_none()
-            && matches!(self.body, Body::Empty)
-            && self.data.is_empty()
+        match self {
+            Self::Made(made) => {
+                made.first.is_none()
+                    && made.trailers.is_none()
+                    && matches!(made.body, Body::Empty)
+                    && made.data.is_empty()
+            }
+            Self::Passed(body) => body.is_end_stream(),
+        }
     }
 }

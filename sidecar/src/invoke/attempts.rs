@@ -21,9 +21,9 @@ use crate::transport::{self, Answer, Call, CallFailed, Peer};
 const SCOPE: &str = "dapr.runtime.direct_messaging";
 /// Time for a connection while another replica may do: packets to a pod that
 /// is gone vanish.
-const DIAL_PATIENCE: Duration = Duration::from_millis(500);
+pub(super) const DIAL_PATIENCE: Duration = Duration::from_millis(500);
 /// The same where there is none, but names may lag behind.
-const LONE_PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const LONE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Where a call goes.
 #[derive(Clone, Copy)]
@@ -122,6 +122,7 @@ impl Invoker {
         let call = Call {
             parts: outgoing.parts(),
             trace: outgoing.trace.clone(),
+            deadline: outgoing.deadline,
             first,
             rest,
             message_limit: self.limits.message,
@@ -157,7 +158,11 @@ impl Invoker {
             })
     }
 
-    async fn peers(&self, app_id: &str, namespace: &str) -> Result<Arc<[Arc<Peer>]>, InvokeError> {
+    pub(super) async fn peers(
+        &self,
+        app_id: &str,
+        namespace: &str,
+    ) -> Result<Arc<[Arc<Peer>]>, InvokeError> {
         let addresses = match self.names.get(app_id, namespace) {
             Some(addresses) => addresses,
             None => self.names.resolve(app_id, namespace).await?,
@@ -194,7 +199,7 @@ pub(super) fn moment(began: Instant) -> Moment {
 
 /// Connects one replica more for the calls to come: names list pods that just
 /// came and pods that are gone, and nobody should wait to learn which.
-fn warm_one(peers: &[Arc<Peer>], picked: &Arc<Peer>) {
+pub(super) fn warm_one(peers: &[Arc<Peer>], picked: &Arc<Peer>) {
     if peers.len() < 2 {
         return;
     }
@@ -212,7 +217,10 @@ fn warm_one(peers: &[Arc<Peer>], picked: &Arc<Peer>) {
 
 /// Of two replicas chosen at random the one with less to do. Replicas already
 /// tried by this call, known to be in trouble or not connected come last.
-fn pick<'a>(peers: &'a [Arc<Peer>], tried: &[std::net::SocketAddr]) -> Option<&'a Arc<Peer>> {
+pub(super) fn pick<'a>(
+    peers: &'a [Arc<Peer>],
+    tried: &[std::net::SocketAddr],
+) -> Option<&'a Arc<Peer>> {
     if let [only] = peers {
         return Some(only);
     }

@@ -49,6 +49,9 @@ pub(crate) enum InvokeError {
         /// Last failure.
         status: Status,
     },
+    /// A call that passed unread ended so.
+    #[error("{0}")]
+    Rpc(Status),
     /// A circuit breaker says no.
     #[error(transparent)]
     Rejected(#[from] policy::resiliency::Rejected),

@@ -1,12 +1,14 @@
-//! One invocation: who is meant, under which policies, and the answer in HTTP
-//! terms.
+//! One invocation: who is meant, and under which policies.
 
 use std::sync::Arc;
 
-use api::headers;
-use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use api::{
+    grpc::{Code, Status},
+    metadata,
+};
+use http::{HeaderValue, StatusCode, header};
 use policy::{resiliency::Resiliency, retry::BuiltIn};
+use tokio::time::Instant;
 
 use super::{
     InvokeError, Target,
@@ -17,31 +19,23 @@ use crate::{
     channel::Channel,
     me::Me,
     message::{
-        Request, Response,
+        Content, GrpcReply, Limits, Reply, Request, Response,
         body::{self, Peeked},
-        headers::{Forwarder, Stamp, from_client, to_client},
+        content_type,
+        headers::{Forwarder, Stamp, from_client},
     },
     policies::Live,
     resolve::Names,
     transport::{Answer, Transport},
 };
 
-/// Bounds of what an invocation keeps or accepts.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    /// Bytes of one message of a peer.
-    pub(crate) message: usize,
-    /// Bytes of a request body kept for a further attempt.
-    pub(crate) replay: usize,
-}
-
 /// Makes the invocations of one worker.
 #[derive(Debug)]
 pub(crate) struct Invoker {
-    me: Arc<Me>,
+    pub(super) me: Arc<Me>,
     pub(super) names: Names,
     pub(super) transport: Transport,
-    channel: Option<Arc<Channel>>,
+    pub(super) channel: Option<Arc<Channel>>,
     forwarder: Arc<Forwarder>,
     pub(super) limits: Limits,
     pub(super) policies: Arc<Live>,
@@ -50,11 +44,13 @@ pub(crate) struct Invoker {
     caller_namespace: HeaderValue,
 }
 
-/// An answer, and the status it is judged by.
-pub(super) struct Answered {
-    pub(super) response: Response,
-    /// `None` where a gRPC app answered.
-    pub(super) status: Option<u16>,
+/// What a call has beside its request.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    /// For peers.
+    pub(crate) trace: Trace,
+    /// When the client gives up, where it says so.
+    pub(crate) deadline: Option<Instant>,
 }
 
 impl Invoker {
@@ -87,8 +83,8 @@ impl Invoker {
         &self,
         text: &str,
         mut request: Request,
-        trace: Trace,
-    ) -> Result<Response, InvokeError> {
+        call: Call,
+    ) -> Result<Reply, InvokeError> {
         let resiliency = self.policies.resiliency();
         let rules = resiliency
             .as_deref()
@@ -97,17 +93,23 @@ impl Invoker {
         if rules.is_none() {
             valid.clone()?;
         }
-        from_client(&mut request.headers);
+        match request.content {
+            Content::Http => from_client(&mut request.headers),
+            Content::Grpc(_) => metadata::from_grpc_client(&mut request.headers),
+        }
         let target = Target::parse(text, &self.me)?;
         match (rules, &target) {
             (Some(rules), _) => {
-                let outgoing = self.outgoing(&target, request, trace).await?;
+                let outgoing = self.outgoing(&target, request, call).await?;
                 // Large, and absent from the calls of most sidecars.
                 Box::pin(self.resilient(rules, text, &target, outgoing, valid)).await
             }
-            (None, Target::Local) => self.local(request).await,
+            (None, Target::Local) => {
+                self.trace_own_grpc(&mut request, &call.trace);
+                self.local(request).await
+            }
             (None, Target::App { app_id, namespace }) => {
-                let outgoing = self.outgoing(&target, request, trace).await?;
+                let outgoing = self.outgoing(&target, request, call).await?;
                 let route = Route {
                     text,
                     app_id,
@@ -115,7 +117,7 @@ impl Invoker {
                 };
                 let policy = built_in(resiliency.as_deref(), app_id);
                 let answer = self.attempts(route, &outgoing, policy).await?;
-                Ok(Answered::of_peer(answer).response)
+                Ok(of_peer(answer))
             }
         }
     }
@@ -124,57 +126,51 @@ impl Invoker {
         &self,
         target: &Target,
         mut request: Request,
-        trace: Trace,
+        Call { trace, deadline }: Call,
     ) -> Result<Outgoing, InvokeError> {
         let callee = match target {
-            Target::Local => &self.me.app_id,
+            Target::Local => {
+                self.trace_own_grpc(&mut request, &trace);
+                &self.me.app_id
+            }
             Target::App { app_id, .. } => {
                 self.forwarder.append(&mut request.headers);
                 app_id
             }
         };
         let identity = self.stamp(callee).remote();
-        Ok(Outgoing::new(request, identity, trace, self.limits.replay).await?)
+        Ok(Outgoing::new(request, identity, trace, deadline, self.limits.replay).await?)
+    }
+
+    /// gRPC apps know both forms of a trace context.
+    fn trace_own_grpc(&self, request: &mut Request, trace: &Trace) {
+        if self
+            .channel
+            .as_ref()
+            .is_some_and(|channel| channel.is_grpc())
+        {
+            for (name, value) in trace {
+                request.headers.insert(name.clone(), value.clone());
+            }
+        }
     }
 
     /// One attempt on the own app.
-    pub(super) async fn local(&self, mut request: Request) -> Result<Response, InvokeError> {
+    pub(super) async fn local(&self, mut request: Request) -> Result<Reply, InvokeError> {
         let channel = self.channel.as_ref().ok_or(InvokeError::NoApp)?;
         self.stamp(&self.me.app_id).local(&mut request.headers);
-        let content_type = request.headers.remove(header::CONTENT_TYPE);
         request.body = match body::peek(request.body).await? {
             Peeked::Whole(bytes) => bytes.into(),
             Peeked::Begun(first, rest) => body::rejoin(first, rest),
         };
-        let mut response = channel.call(request, content_type).await?;
-        let content_type = response.headers.remove(header::CONTENT_TYPE);
-        to_client(&mut response.headers, content_type);
-        default_content_type(response.status, &mut response.headers);
-        Ok(response)
+        Ok(channel.call(request).await?)
     }
 
-    fn stamp(&self, callee: &str) -> Stamp {
+    pub(super) fn stamp(&self, callee: &str) -> Stamp {
         Stamp {
             caller_namespace: self.caller_namespace.clone(),
             caller: self.caller.clone(),
             callee: identity_value(callee),
-        }
-    }
-}
-
-impl Answered {
-    pub(super) fn of_app(response: Response) -> Self {
-        Self {
-            status: Some(response.status.as_u16()),
-            response,
-        }
-    }
-
-    pub(super) fn of_peer(answer: Answer) -> Self {
-        let code = answer.head.status.as_ref().map_or(0, |(code, _)| *code);
-        Self {
-            status: u16::try_from(code).ok().filter(|code| *code >= 100),
-            response: into_response(answer),
         }
     }
 }
@@ -197,64 +193,50 @@ fn identity_value(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
-/// Failures of apps that name no type are taken for JSON, as clients know it.
-fn default_content_type(status: StatusCode, headers: &mut HeaderMap) {
-    let failed = !status.is_success() && !status.is_redirection();
-    if failed && !headers.contains_key(header::CONTENT_TYPE) {
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/json"),
-        );
-    }
-}
-
-/// The answer in HTTP terms. Codes below 100 come from gRPC apps, except 0,
-/// which server-sent events use as well.
-fn into_response(answer: Answer) -> Response {
+/// What a peer's app said. Codes below 100 are those of gRPC apps, except 0,
+/// which event streams of HTTP apps have as well.
+pub(super) fn of_peer(answer: Answer) -> Reply {
     let Answer { head, body } = answer;
-    let mut headers: HeaderMap = head.headers;
-    let content_type = if head.type_url.is_empty() {
-        HeaderValue::from_maybe_shared(head.content_type)
+    let status = head.status.unwrap_or_default();
+    let mut headers = head.headers;
+    let is_grpc = headers
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"));
+    if status.code < 100 && (head.has_message || is_grpc || status.code != 0) {
+        return Reply::Grpc(Box::new(GrpcReply {
+            status: Status {
+                code: Code::from_wire(status.code),
+                message: status.message,
+                details: status.details,
+            },
+            headers,
+            trailers: head.trailers,
+            content_type: head.content_type,
+            type_url: head.type_url,
+            body,
+        }));
+    }
+    // Event streams name their type among the headers only.
+    if head.has_message {
+        match content_type(&head.content_type, &head.type_url) {
+            Some(value) => {
+                headers.insert(header::CONTENT_TYPE, value);
+            }
+            None => {
+                headers.remove(header::CONTENT_TYPE);
+            }
+        }
+    }
+    let status = match status.code {
+        0 => StatusCode::OK,
+        code => u16::try_from(code)
             .ok()
-            .filter(|value| !value.is_empty())
-            .or_else(|| {
-                headers
-                    .get(header::CONTENT_TYPE)
-                    .cloned()
-                    .filter(|_| !head.has_message)
-            })
-    } else {
-        Some(HeaderValue::from_static("application/x-protobuf"))
-    };
-    to_client(&mut headers, content_type);
-    let (code, message) = head.status.unwrap_or_default();
-    if code == 0 {
-        return Response {
-            status: StatusCode::OK,
-            headers,
-            body,
-        };
-    }
-    if let Some(status) = u16::try_from(code).ok().filter(|code| *code >= 100) {
-        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        default_content_type(status, &mut headers);
-        return Response {
-            status,
-            headers,
-            body,
-        };
-    }
-    let code = api::grpc::Code::from_wire(code);
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
-    headers.remove(headers::GRPC_TRACE_BIN);
-    let text = serde_json::json!({ "code": code as u8, "message": message }).to_string();
-    Response {
-        status: StatusCode::from_u16(code.http_status())
+            .and_then(|code| StatusCode::from_u16(code).ok())
             .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+    };
+    Reply::Http(Response {
+        status,
         headers,
-        body: Bytes::from(text).into(),
-    }
+        body,
+    })
 }

@@ -1,17 +1,21 @@
 //! A request made ready: what every attempt of the call sends again.
 
-use api::{envelope::RequestParts, verb::Verb};
+use api::{
+    envelope::{Origin, RequestParts},
+    verb::Verb,
+};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use tokio::time::Instant;
 
 use super::replay::Replay;
 use crate::message::{
-    Body, BodyError, Request,
+    Body, BodyError, Content, Request,
     body::{self, Peeked},
 };
 
 /// Trace context of a call, in the two forms peers read.
-pub(super) type Trace = [(HeaderName, HeaderValue); 2];
+pub(crate) type Trace = [(HeaderName, HeaderValue); 2];
 
 /// The request of a call with all its attempts before it.
 pub(super) struct Outgoing {
@@ -19,9 +23,12 @@ pub(super) struct Outgoing {
     pub(super) verb: Verb,
     query: String,
     pub(super) headers: HeaderMap,
+    pub(super) content: Content,
     /// Who calls whom, for peers.
     identity: [(HeaderName, HeaderValue); 4],
     pub(super) trace: Trace,
+    /// When the client gives up, where it says so.
+    pub(super) deadline: Option<Instant>,
     pub(super) body: OutgoingBody,
     /// Bodies of unknown length are not sent again once somebody saw them, as
     /// peers of Dapr know it.
@@ -40,9 +47,16 @@ impl Outgoing {
         mut request: Request,
         identity: [(HeaderName, HeaderValue); 4],
         trace: Trace,
+        deadline: Option<Instant>,
         room: usize,
     ) -> Result<Self, BodyError> {
         let is_known_length = request.body.len().is_some();
+        // One message, which is in memory anyway.
+        let room = if request.content.is_grpc() {
+            usize::MAX
+        } else {
+            room
+        };
         let body = match body::peek(std::mem::take(&mut request.body)).await? {
             Peeked::Whole(bytes) => OutgoingBody::Whole {
                 repeatable: is_known_length && bytes.len() <= room,
@@ -57,6 +71,7 @@ impl Outgoing {
             verb,
             query,
             headers,
+            content,
             body: _,
         } = request;
         Ok(Self {
@@ -64,8 +79,10 @@ impl Outgoing {
             verb,
             query,
             headers,
+            content,
             identity,
             trace,
+            deadline,
             body,
             is_known_length,
         })
@@ -79,6 +96,15 @@ impl Outgoing {
             query: &self.query,
             headers: &self.headers,
             identity: &self.identity,
+            origin: match &self.content {
+                Content::Http => Origin::Http,
+                Content::Grpc(content) => Origin::Grpc {
+                    authority: text(&content.authority),
+                    content_type: text(&content.content_type),
+                    type_url: text(&content.type_url),
+                    has_extension: content.has_extension,
+                },
+            },
         }
     }
 
@@ -89,6 +115,7 @@ impl Outgoing {
             verb: self.verb,
             query: self.query.clone(),
             headers: self.headers.clone(),
+            content: self.content.clone(),
             body: match &self.body {
                 OutgoingBody::Whole { bytes, .. } => bytes.clone().into(),
                 OutgoingBody::Arriving(replay) => replay.attempt(),
@@ -116,4 +143,9 @@ impl Outgoing {
             OutgoingBody::Arriving(replay) => (Bytes::new(), replay.attempt()),
         }
     }
+}
+
+/// Text of a message field, which protobuf says is UTF-8.
+fn text(bytes: &Bytes) -> &str {
+    std::str::from_utf8(bytes).unwrap_or_default()
 }

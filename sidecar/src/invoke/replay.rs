@@ -28,6 +28,8 @@ struct State {
     finished: bool,
     /// Bodies of unknown length are not sent twice once somebody saw them.
     known_length: bool,
+    /// Pieces the attempt of the moment has taken.
+    position: usize,
 }
 
 impl Replay {
@@ -47,6 +49,7 @@ impl Replay {
             lost: kept_bytes > room,
             finished: false,
             known_length,
+            position: 0,
         })))
     }
 
@@ -57,33 +60,38 @@ impl Replay {
         !state.lost && (state.known_length || unseen)
     }
 
-    /// The body for one attempt: what was read before, then the rest.
+    /// The body for one attempt: what was read before, then the rest. The
+    /// attempt before it has ended.
     pub(super) fn attempt(&self) -> Body {
-        Body::stream(Attempt {
-            shared: Arc::clone(&self.0),
-            position: 0,
-        })
+        self.0.lock().position = 0;
+        Body::stream(Attempt(Arc::clone(&self.0)))
+    }
+
+    /// There will be no further attempt: what was sent need not be kept.
+    pub(super) fn settle(&self) {
+        let mut state = self.0.lock();
+        let sent = state.position.min(state.kept.len());
+        state.kept.drain(..sent);
+        state.kept.shrink_to_fit();
+        state.position = 0;
+        state.lost = true;
     }
 }
 
-struct Attempt {
-    shared: Arc<Mutex<State>>,
-    position: usize,
-}
+struct Attempt(Arc<Mutex<State>>);
 
 impl http_body::Body for Attempt {
     type Data = Bytes;
     type Error = BodyError;
 
     fn poll_frame(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let this = &mut *self;
-        let mut state = this.shared.lock();
-        if let Some(piece) = state.kept.get(this.position) {
-            this.position += 1;
-            return Poll::Ready(Some(Ok(Frame::data(piece.clone()))));
+        let mut state = self.0.lock();
+        if let Some(piece) = state.kept.get(state.position).cloned() {
+            state.position += 1;
+            return Poll::Ready(Some(Ok(Frame::data(piece))));
         }
         if state.finished {
             return Poll::Ready(None);
@@ -94,7 +102,6 @@ impl http_body::Body for Attempt {
         )) {
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref() {
-                    this.position += 1;
                     state.keep(data);
                 }
                 Poll::Ready(Some(Ok(frame)))
@@ -111,8 +118,8 @@ impl http_body::Body for Attempt {
     }
 
     fn is_end_stream(&self) -> bool {
-        let state = self.shared.lock();
-        self.position >= state.kept.len()
+        let state = self.0.lock();
+        state.position >= state.kept.len()
             && (state.finished || http_body::Body::is_end_stream(&state.source))
     }
 }
@@ -126,9 +133,11 @@ impl State {
         if self.kept_bytes <= self.room {
             // Owned copy: a slice would pin the whole read buffer behind it.
             self.kept.push(Bytes::copy_from_slice(data));
+            self.position += 1;
         } else {
             self.lost = true;
             self.kept = Vec::new();
+            self.position = 0;
         }
     }
 }
@@ -151,10 +160,7 @@ mod tests {
         /// A body made of pieces, for tests.
         fn into_pieces(self, pieces: Vec<Bytes>) -> Attempt {
             self.0.lock().kept = pieces;
-            Attempt {
-                shared: self.0,
-                position: 0,
-            }
+            Attempt(self.0)
         }
     }
 

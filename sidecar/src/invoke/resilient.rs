@@ -24,11 +24,11 @@ use tracing::{debug, info, warn};
 use super::{
     InvokeError, Invoker, Target,
     attempts::{Route, moment},
-    execute::{Answered, built_in},
+    execute::{built_in, of_peer},
     outgoing::Outgoing,
 };
 use crate::{
-    message::{Body, Response, body},
+    message::{Body, Content, Reply, body},
     policies::Permit,
 };
 
@@ -50,9 +50,9 @@ enum Verdict {
 }
 
 /// What a call is named in the log.
-struct Operation<'a> {
-    target: &'a str,
-    method: String,
+pub(super) struct Operation<'a> {
+    pub(super) target: &'a str,
+    pub(super) method: String,
 }
 
 impl fmt::Display for Operation<'_> {
@@ -72,7 +72,7 @@ impl Invoker {
         target: &Target,
         outgoing: Outgoing,
         valid: Result<(), MethodError>,
-    ) -> Result<Response, InvokeError> {
+    ) -> Result<Reply, InvokeError> {
         let operation = Operation {
             target: text,
             method: outgoing.parts().method.to_owned(),
@@ -102,7 +102,7 @@ impl Invoker {
                 }
                 Err(invalid) => Err(invalid.clone().into()),
             };
-            let verdict = Verdict::of(&outcome);
+            let verdict = Verdict::of(&outcome, &outgoing.content);
             // Anything but a success has failed here and now.
             let permit = permit.filter(|_| verdict == Verdict::Success);
             if verdict == Verdict::Success && attempts > 1 {
@@ -117,8 +117,7 @@ impl Invoker {
                 });
             let Some(pause) = pause else {
                 let is_head = outgoing.verb == Verb::Head;
-                return outcome
-                    .map(|answered| attended(answered.response, deadline, permit, is_head));
+                return outcome.map(|reply| attended(reply, deadline, permit, is_head));
             };
             if attempts == 1 {
                 let shown = GoDuration::from(pause);
@@ -136,9 +135,9 @@ impl Invoker {
         text: &str,
         target: &Target,
         outgoing: &Outgoing,
-    ) -> Result<Answered, InvokeError> {
+    ) -> Result<Reply, InvokeError> {
         match target {
-            Target::Local => self.local(outgoing.request()).await.map(Answered::of_app),
+            Target::Local => self.local(outgoing.request()).await,
             Target::App { app_id, namespace } => {
                 let route = Route {
                     text,
@@ -146,22 +145,33 @@ impl Invoker {
                     namespace,
                 };
                 let policy = built_in(Some(resiliency), app_id);
-                self.attempts(route, outgoing, policy)
-                    .await
-                    .map(Answered::of_peer)
+                self.attempts(route, outgoing, policy).await.map(of_peer)
             }
         }
     }
 }
 
 impl Verdict {
-    fn of(outcome: &Result<Answered, InvokeError>) -> Self {
+    fn of(outcome: &Result<Reply, InvokeError>, content: &Content) -> Self {
         match outcome {
-            // What gRPC apps answer is a success, whatever it is mapped to.
-            Ok(answered) => match answered.status {
-                Some(status) if status == 101 || status >= 400 => Self::Status(status),
+            // gRPC clients get errors for these, whatever their numbers.
+            Ok(Reply::Http(response)) if content.is_grpc() => {
+                if response.status.is_success() {
+                    Self::Success
+                } else {
+                    Self::NoAnswer
+                }
+            }
+            Ok(Reply::Grpc(reply)) if content.is_grpc() => match reply.status.code {
+                Code::Ok => Self::Success,
+                _ => Self::NoAnswer,
+            },
+            Ok(Reply::Http(response)) => match response.status.as_u16() {
+                status if status == 101 || status >= 400 => Self::Status(status),
                 _ => Self::Success,
             },
+            // To HTTP clients all of gRPC's statuses are answers.
+            Ok(Reply::Grpc(_)) => Self::Success,
             Err(InvokeError::Method(_) | InvokeError::Body(_)) => Self::Hopeless,
             Err(InvokeError::Peer { status, .. }) if status.code == Code::PermissionDenied => {
                 Self::Hopeless
@@ -195,40 +205,44 @@ async fn within<T>(
 /// The answer, which ends early when its time is over. Its breaker hears of
 /// success once all of it has been taken.
 fn attended(
-    mut response: Response,
+    mut reply: Reply,
     deadline: Option<time::Instant>,
     permit: Option<Permit>,
     is_head: bool,
-) -> Response {
+) -> Reply {
     if deadline.is_none() && permit.is_none() {
-        return response;
+        return reply;
     }
     // Bodies of these are never asked for.
     let is_bodiless = is_head
-        || matches!(
-            response.status,
-            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
-        );
+        || match &reply {
+            Reply::Http(response) => matches!(
+                response.status,
+                StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+            ),
+            Reply::Grpc(reply) => reply.status.code != Code::Ok,
+        };
     let succeed = move || {
         if let Some(permit) = permit {
             permit.succeed();
         }
     };
-    match response.body {
+    let body = reply.body_mut();
+    match body {
         Body::Stream(_) if !is_bodiless => {
-            let rest = std::mem::take(&mut response.body);
-            response.body = Body::stream(body::Attended::new(rest, deadline, succeed));
+            let rest = std::mem::take(body);
+            *body = Body::stream(body::Attended::new(rest, deadline, succeed));
         }
         _ => succeed(),
     }
-    response
+    reply
 }
 
 /// Pauses, and meanwhile reads what is left of an answer nobody will see.
-async fn rest(outcome: Result<Answered, InvokeError>, pause: Duration) {
+async fn rest(outcome: Result<Reply, InvokeError>, pause: Duration) {
     let until = time::Instant::now() + pause;
-    if let Ok(answered) = outcome {
-        let drained = body::drain(answered.response.body, DRAIN);
+    if let Ok(mut reply) = outcome {
+        let drained = body::drain(std::mem::take(reply.body_mut()), DRAIN);
         // What takes longer is cut off.
         let _ = time::timeout_at(until, drained).await;
     }
@@ -236,12 +250,13 @@ async fn rest(outcome: Result<Answered, InvokeError>, pause: Duration) {
 }
 
 /// A failed outcome in words.
-struct Failure<'a>(&'a Result<Answered, InvokeError>);
+struct Failure<'a>(&'a Result<Reply, InvokeError>);
 
 impl fmt::Display for Failure<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Ok(answered) => write!(f, "status code {}", answered.response.status.as_u16()),
+            Ok(Reply::Http(response)) => write!(f, "status code {}", response.status.as_u16()),
+            Ok(Reply::Grpc(reply)) => reply.status.fmt(f),
             Err(error) => error.fmt(f),
         }
     }

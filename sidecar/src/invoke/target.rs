@@ -27,6 +27,14 @@ impl Target {
         if text.starts_with("http://") || text.starts_with("https://") {
             return Err(InvokeError::UrlTarget);
         }
+        Self::of_app(text, me)
+    }
+
+    /// Understands `app` and `app.namespace`.
+    ///
+    /// # Errors
+    /// More than one dot, or nothing at all.
+    pub(crate) fn of_app(text: &str, me: &Me) -> Result<Self, InvokeError> {
         let (app_id, namespace) = match text.split_once('.') {
             None => (text, me.namespace.as_str()),
             Some((_, namespace)) if namespace.contains('.') => {

@@ -21,11 +21,13 @@ use crate::{
     grpc,
     http::{self, Api, Front},
     internal::{Caller, Internal},
-    invoke::{Invoker, Limits},
+    invoke::Invoker,
     me::Me,
+    message::Limits,
     metrics,
     policies::Live,
-    transport::{Gathered, Wire},
+    reflection::Reflection,
+    wire::{Gathered, Wire},
 };
 
 /// Time for a TLS handshake.
@@ -177,16 +179,33 @@ impl Servers {
     }
 
     fn grpc_api<L: Listener>(&self, listener: L, drain: Watch) {
-        let api = Arc::clone(&self.api);
-        let builder = Arc::new(api_limits(self.api.header_limit).builder().http2_only());
+        let reflection = Reflection::api();
+        let fronts: Arc<[Arc<grpc::Front>]> = self
+            .invokers
+            .iter()
+            .map(|(invoker, _)| {
+                Arc::new(grpc::Front {
+                    api: Arc::clone(&self.api),
+                    invoker: Arc::clone(invoker),
+                    reflection: reflection.clone(),
+                    message_limit: self.limits.body,
+                })
+            })
+            .collect();
+        let builder = Arc::new(grpc_builder(&api_limits(self.api.header_limit)));
         let watch = drain.clone();
-        accept(listener, &self.workers, drain, move |_, socket| {
-            let (api, builder, watch) = (Arc::clone(&api), Arc::clone(&builder), watch.clone());
+        accept(listener, &self.workers, drain, move |worker, socket| {
+            let front = fronts.get(worker).cloned();
+            let (builder, watch) = (Arc::clone(&builder), watch.clone());
             async move {
-                let service = service_fn(move |request| {
-                    std::future::ready(Ok::<_, Infallible>(grpc::serve(&api, &request)))
-                });
-                serve::connection(socket, &builder, service, watch).await;
+                if let Some(front) = front {
+                    let service =
+                        service_fn(move |request| grpc::Front::serve(Arc::clone(&front), request));
+                    let wire = Wire::over(socket);
+                    let flusher = wire.flusher();
+                    let serving = serve::connection(wire, &builder, service, watch);
+                    Gathered::new(flusher, serving).await;
+                }
             }
         });
     }
@@ -196,14 +215,15 @@ impl Servers {
             frame_bytes: INTERNAL_FRAME,
             ..api_limits(self.api.header_limit)
         };
-        let builder = Arc::new(limits.builder().http2_only());
+        let builder = Arc::new(grpc_builder(&limits));
+        let reflection = Reflection::internal();
         let channels: Arc<[Option<Arc<Channel>>]> = self
             .invokers
             .iter()
             .map(|(_, channel)| channel.clone())
             .collect();
         let tls = self.identity.as_ref().map(Identity::server_config);
-        let (me, limit) = (Arc::clone(&self.me), self.limits.message);
+        let (me, limits) = (Arc::clone(&self.me), self.limits);
         let policies = Arc::clone(&self.policies);
         let watch = drain.clone();
         accept(listener, &self.workers, drain, move |worker, socket| {
@@ -211,9 +231,10 @@ impl Servers {
                 channel: channels.get(worker).cloned().flatten(),
                 me: Arc::clone(&me),
                 peer: Caller::Unproven,
-                message_limit: limit,
+                limits,
                 policies: Arc::clone(&policies),
                 leaving: leaving.clone(),
+                reflection: reflection.clone(),
             };
             let (builder, tls, watch) = (Arc::clone(&builder), tls.clone(), watch.clone());
             let mut leaving = leaving.clone();
@@ -286,6 +307,13 @@ fn api_limits(header_limit: usize) -> HttpLimits {
         frame_bytes: API_FRAME,
         ping_after: Some(Duration::from_secs(10)),
     }
+}
+
+/// gRPC answers carry no date of the sidecar's.
+fn grpc_builder(limits: &HttpLimits) -> serve::Builder {
+    let mut builder = limits.builder().http2_only();
+    builder.http2().auto_date_header(false);
+    builder
 }
 
 /// Accepts on the first worker: the control thread may be busy with files.

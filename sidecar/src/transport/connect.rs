@@ -8,7 +8,7 @@ use rustls::ClientConfig;
 use security::Identity;
 use tokio::net::TcpStream;
 
-use super::{Wire, wire::Flusher};
+use crate::wire::{Flusher, Wire};
 
 /// Time for TCP, TLS and HTTP/2 together. A peer that is frozen accepts TCP
 /// and then says nothing.

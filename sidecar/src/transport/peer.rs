@@ -15,15 +15,16 @@ use h2::{
     Ping,
     client::{Connection, SendRequest},
 };
-use http::Uri;
+use http::{Uri, uri::PathAndQuery};
 use parking_lot::Mutex;
 use rustls::ClientConfig;
 use tracing::{debug, error, info};
 
 use super::{
-    Connector, Gathered, Wire,
+    Connector,
     connect::{ConnectError, Connected},
 };
+use crate::wire::{Gathered, Wire};
 
 /// Real sidecars count pings less than 8 s apart, and end the connection at
 /// the third that no answer of theirs lies between.
@@ -53,6 +54,7 @@ const IDLE_LIFE: Duration = Duration::from_mins(3);
 #[derive(Debug)]
 pub(crate) struct Peer {
     address: SocketAddr,
+    base: http::uri::Parts,
     stream_uri: Uri,
     unary_uri: Uri,
     tls: Option<Arc<ClientConfig>>,
@@ -110,9 +112,11 @@ impl Peer {
             ))
             .unwrap_or_default()
         };
+        let stream_uri = uri("CallLocalStream");
         Self {
             address,
-            stream_uri: uri("CallLocalStream"),
+            base: stream_uri.clone().into_parts(),
+            stream_uri,
             unary_uri: uri("CallLocal"),
             tls,
             connector,
@@ -160,6 +164,15 @@ impl Peer {
             peer.warming.store(false, Ordering::Release);
         })
         .detach();
+    }
+
+    /// Address of any rpc there.
+    pub(super) fn uri(&self, path: PathAndQuery) -> Uri {
+        let mut parts = http::uri::Parts::default();
+        parts.scheme.clone_from(&self.base.scheme);
+        parts.authority.clone_from(&self.base.authority);
+        parts.path_and_query = Some(path);
+        Uri::from_parts(parts).unwrap_or_default()
     }
 
     pub(super) fn stream_uri(&self) -> Uri {

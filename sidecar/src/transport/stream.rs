@@ -26,9 +26,13 @@ use h2::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version, header};
 use policy::retry::Reached;
+use tokio::time::Instant;
 
 use super::{Peer, peer::InFlight};
-use crate::message::{Body, BodyError, body::Sequence};
+use crate::{
+    message::{Body, BodyError, body::Sequence},
+    rpc::time_left,
+};
 use answer::{AnswerBody, read_message};
 use pump::{Pump, Pumped};
 
@@ -39,6 +43,8 @@ pub(crate) struct Call<'a> {
     pub(crate) parts: RequestParts<'a>,
     /// Trace context for the peer.
     pub(crate) trace: [(HeaderName, HeaderValue); 2],
+    /// When the client gives up, where it says so.
+    pub(crate) deadline: Option<Instant>,
     /// First bytes of the body, if some are here.
     pub(crate) first: Bytes,
     /// The rest of the body; `Empty` when `first` is all of it.
@@ -72,7 +78,7 @@ pub(crate) struct CallFailed {
 }
 
 impl CallFailed {
-    fn new(reached: Reached, code: Code, message: impl Into<String>) -> Self {
+    pub(super) fn new(reached: Reached, code: Code, message: impl Into<String>) -> Self {
         Self {
             status: Status::new(code, message),
             reached,
@@ -82,7 +88,7 @@ impl CallFailed {
     }
 
     /// Of a status the peer ended the call with.
-    fn refused(status: Status, trailers: &HeaderMap) -> Self {
+    pub(super) fn refused(status: Status, trailers: &HeaderMap) -> Self {
         let not_reached = trailers.contains_key(APP_NOT_REACHED);
         let reached = match status.code {
             // Not this app, or not any more: another address may do.
@@ -151,7 +157,7 @@ pub(crate) async fn call(peer: &Arc<Peer>, call: Call<'_>) -> Result<Answer, Cal
     let in_flight = peer.enter();
     let sender = sender(peer, call.patience).await?;
     let whole = matches!(call.rest, Body::Empty);
-    let (response, mut stream) = open(sender, peer, peer.stream_uri(), &call.trace)?;
+    let (response, mut stream) = open(sender, peer, peer.stream_uri(), &call.trace, call.deadline)?;
     let first = (!call.first.is_empty()).then(|| call.first.clone());
     let sequence = u64::from(first.is_some());
     let frame = envelope::request(&call.parts, first);
@@ -173,7 +179,7 @@ pub(crate) async fn call_unary(
 ) -> Result<Answer, CallFailed> {
     let _in_flight = peer.enter();
     let sender = sender(peer, None).await?;
-    let (response, mut stream) = open(sender, peer, peer.unary_uri(), trace)?;
+    let (response, mut stream) = open(sender, peer, peer.unary_uri(), trace, None)?;
     let _ = stream.send_data(envelope::call_request(parts, body), true);
     let mut exchange = Exchange {
         response,
@@ -193,7 +199,7 @@ pub(crate) async fn call_unary(
     Ok(Answer { head, body })
 }
 
-async fn sender(
+pub(super) async fn sender(
     peer: &Arc<Peer>,
     patience: Option<Duration>,
 ) -> Result<SendRequest<Frame>, CallFailed> {
@@ -220,6 +226,7 @@ fn open(
     peer: &Arc<Peer>,
     uri: Uri,
     trace: &[(HeaderName, HeaderValue); 2],
+    deadline: Option<Instant>,
 ) -> Result<(ResponseFuture, h2::SendStream<Frame>), CallFailed> {
     let mut request = http::Request::new(());
     *request.method_mut() = Method::POST;
@@ -239,6 +246,12 @@ fn open(
     for (name, value) in trace {
         headers.insert(name.clone(), value.clone());
     }
+    if let Some(deadline) = deadline {
+        headers.insert(
+            "grpc-timeout",
+            api::metadata::timeout::format(time_left(deadline)),
+        );
+    }
     sender.send_request(request, false).map_err(|error| {
         gone(peer, &error);
         CallFailed::new(
@@ -251,7 +264,7 @@ fn open(
 
 /// The connection takes no more calls: because the peer says farewell, or
 /// because it broke.
-fn gone(peer: &Arc<Peer>, error: &h2::Error) {
+pub(super) fn gone(peer: &Arc<Peer>, error: &h2::Error) {
     if error.is_go_away() {
         peer.leave();
     } else {

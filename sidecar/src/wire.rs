@@ -1,11 +1,12 @@
-//! A socket to a peer, with TLS or without, that gathers what one turn of
-//! its task writes.
+//! A socket that speaks HTTP/2, with TLS or without, and gathers what one
+//! turn of its task writes.
 //!
 //! HTTP/2 writes head, data and trailers of a message one after another and
 //! flushes in between. Gathered, they are one TLS record and one system call;
 //! [`Gathered`] sends them at the end of each turn.
 
 use std::{
+    fmt,
     io::{self, IoSlice},
     pin::Pin,
     sync::{
@@ -37,7 +38,6 @@ pub(crate) struct Wire {
 #[derive(Debug)]
 pub(crate) struct Flusher(Arc<Mutex<Inner>>);
 
-#[derive(Debug)]
 struct Inner {
     socket: Socket,
     gathered: Vec<u8>,
@@ -45,10 +45,10 @@ struct Inner {
     sent: usize,
 }
 
-#[derive(Debug)]
 enum Socket {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+    Other(Box<dyn Stream + Send>),
 }
 
 impl Wire {
@@ -60,6 +60,11 @@ impl Wire {
     /// With TLS, after the handshake.
     pub(crate) fn tls(stream: TlsStream<TcpStream>) -> Self {
         Self::new(Socket::Tls(Box::new(stream)))
+    }
+
+    /// Any other kind of connection.
+    pub(crate) fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Self {
+        Self::new(Socket::Other(Box::new(stream)))
     }
 
     fn new(socket: Socket) -> Self {
@@ -85,11 +90,21 @@ impl Wire {
     }
 }
 
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inner")
+            .field("gathered", &self.gathered.len())
+            .field("sent", &self.sent)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Inner {
     fn stream(&mut self) -> Pin<&mut (dyn Stream + '_)> {
         match &mut self.socket {
             Socket::Plain(socket) => Pin::new(socket),
             Socket::Tls(stream) => Pin::new(stream.as_mut()),
+            Socket::Other(stream) => Pin::new(stream.as_mut()),
         }
     }
 

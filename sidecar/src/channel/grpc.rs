@@ -1,0 +1,316 @@
+//! Calling an app over gRPC: methods by `OnInvoke`, rpcs as they are.
+
+use api::{
+    common::v1::{HttpExtension, InvokeRequest, InvokeResponse},
+    envelope::FrameReader,
+    grpc::{Code, Status},
+    headers::DAPR_API_TOKEN,
+    metadata,
+};
+use bytes::{BufMut as _, Bytes, BytesMut};
+use h2::client::SendRequest;
+use http::{HeaderMap, HeaderValue, header, uri::PathAndQuery};
+use http_body_util::BodyExt as _;
+use prost::Message as _;
+use tokio::time::Instant;
+
+use super::{
+    Channel, ChannelError,
+    connections::{Connections, Lease},
+};
+use crate::{
+    message::{
+        Body, BodyError, Content, GrpcReply, Request,
+        body::{self, Peeked},
+    },
+    rpc::{self, Broken, Outbound, Rpc, RpcAnswer},
+};
+
+const ON_INVOKE: &str = "/dapr.proto.runtime.v1.AppCallback/OnInvoke";
+const HEALTH_CHECK: &str = "/dapr.proto.runtime.v1.AppCallbackHealthCheck/HealthCheck";
+
+/// What is sent to the app, as often as it takes to reach it.
+struct Sent {
+    path: PathAndQuery,
+    metadata: HeaderMap,
+    deadline: Option<Instant>,
+    first: Bytes,
+    rest: Body,
+}
+
+impl Channel {
+    /// One method of the app.
+    pub(super) async fn on_invoke(&self, mut request: Request) -> Result<GrpcReply, ChannelError> {
+        let data = self.whole(std::mem::take(&mut request.body)).await?;
+        let is_from_grpc = request.content.is_grpc();
+        let message = frame(&invocation(&request, data));
+        let mut metadata = request.headers;
+        metadata::to_grpc_app(&mut metadata, is_from_grpc, self.app.token());
+        metadata.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/grpc"),
+        );
+        let turn = self.turn().await;
+        let answer = self
+            .exchange(Sent {
+                path: PathAndQuery::from_static(ON_INVOKE),
+                metadata,
+                deadline: None,
+                first: message,
+                rest: Body::Empty,
+            })
+            .await?;
+        let reply = self.reply(answer).await;
+        drop(turn);
+        reply
+    }
+
+    /// Asks the app whether it is well.
+    pub(super) async fn health_check(&self) -> Result<(), String> {
+        let mut metadata = HeaderMap::new();
+        metadata.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/grpc"),
+        );
+        let answer = self
+            .exchange(Sent {
+                path: PathAndQuery::from_static(HEALTH_CHECK),
+                metadata,
+                deadline: None,
+                first: frame(&()),
+                rest: Body::Empty,
+            })
+            .await
+            .map_err(|error| error.to_string())?;
+        let reply = self
+            .reply(answer)
+            .await
+            .map_err(|error| error.to_string())?;
+        match reply.status.code {
+            Code::Ok => Ok(()),
+            _ => Err(reply.status.to_string()),
+        }
+    }
+
+    /// One rpc of the app, unread.
+    pub(super) async fn pass_on(&self, rpc: Rpc) -> Result<RpcAnswer, ChannelError> {
+        let mut metadata = rpc.metadata;
+        if let Some(token) = self.app.token() {
+            metadata.insert(DAPR_API_TOKEN, token.clone());
+        }
+        let (first, rest) = match body::peek(rpc.body).await {
+            Ok(Peeked::Whole(bytes)) => (bytes, Body::Empty),
+            Ok(Peeked::Begun(first, rest)) => (first, rest),
+            Err(error) => return Err(ChannelError::Rpc(refusal(&error))),
+        };
+        self.exchange(Sent {
+            path: rpc.path,
+            metadata,
+            deadline: rpc.deadline,
+            first,
+            rest,
+        })
+        .await
+    }
+
+    /// Sends until the app has seen it; an app that closes an idle connection
+    /// has not.
+    async fn exchange(&self, sent: Sent) -> Result<RpcAnswer, ChannelError> {
+        let Sent {
+            path,
+            metadata,
+            deadline,
+            first,
+            mut rest,
+        } = sent;
+        let is_whole = matches!(rest, Body::Empty);
+        let mut tries = 0;
+        loop {
+            let (sender, lease, is_reused) = self.ready().await?;
+            let marker = lease.clone();
+            let outbound = Outbound {
+                uri: self.connections.uri(path.clone()),
+                metadata: metadata.clone(),
+                deadline,
+                first: first.clone(),
+                rest: std::mem::take(&mut rest),
+                message_limit: self.app.message_limit,
+            };
+            let error = match rpc::exchange(sender, outbound, lease).await {
+                Ok(answer) => return Ok(answer),
+                Err(Broken::Refused(status)) => return Err(ChannelError::Rpc(status)),
+                Err(Broken::Unsent(error) | Broken::Cut(error)) => error,
+            };
+            if !error.is_reset() {
+                Connections::forget(&marker);
+            }
+            let is_unseen =
+                error.is_go_away() || error.reason() == Some(h2::Reason::REFUSED_STREAM);
+            tries += 1;
+            if is_whole && is_unseen && is_reused && tries < 3 {
+                continue;
+            }
+            return Err(self.broken(&error, is_reused));
+        }
+    }
+
+    async fn ready(
+        &self,
+    ) -> Result<(SendRequest<api::envelope::Frame>, Lease, bool), ChannelError> {
+        loop {
+            let (sender, lease, is_reused) = self
+                .connections
+                .get()
+                .await
+                .map_err(|error| ChannelError::Unreachable(unavailable(error.to_string())))?;
+            match sender.ready().await {
+                Ok(sender) => return Ok((sender, lease, is_reused)),
+                Err(error) => {
+                    Connections::forget(&lease);
+                    if !is_reused {
+                        return Err(self.broken(&error, false));
+                    }
+                }
+            }
+        }
+    }
+
+    /// A fresh connection that answers no HTTP/2 belongs to an app of another
+    /// protocol.
+    fn broken(&self, error: &h2::Error, is_reused: bool) -> ChannelError {
+        if error.is_reset() {
+            return ChannelError::Rpc(rpc::cut(error));
+        }
+        ChannelError::Rpc(unavailable(if is_reused || error.is_go_away() {
+            format!("connection error: desc = \"error reading from server: {error}\"")
+        } else {
+            let address = &self.app.authority;
+            format!(
+                "connection error: desc = \"error reading server preface: http2: frame too large\"; the app at {address} does not answer in HTTP/2, does it speak gRPC?"
+            )
+        }))
+    }
+
+    /// All of a request for `OnInvoke`, which is one message.
+    async fn whole(&self, body: Body) -> Result<Bytes, ChannelError> {
+        let limit = self.app.message_limit;
+        let limited = body::Limited::new(body, Some(limit as u64));
+        match limited.collect().await {
+            Ok(collected) => Ok(collected.to_bytes()),
+            Err(BodyError::TooLarge) => Err(ChannelError::Rpc(Status::new(
+                Code::ResourceExhausted,
+                format!("trying to send message larger than max (more than {limit} vs. {limit})"),
+            ))),
+            Err(error) => Err(ChannelError::Rpc(refusal(&error))),
+        }
+    }
+
+    /// The one message of an answer, and the status behind it.
+    async fn reply(&self, answer: RpcAnswer) -> Result<GrpcReply, ChannelError> {
+        let mut headers = answer.headers;
+        let mut reader = FrameReader::new(self.app.message_limit);
+        let mut message = None;
+        let mut trailers = None;
+        let mut body = answer.body;
+        let own = |error: api::envelope::ReadError| ChannelError::Rpc(error.status());
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| ChannelError::Rpc(refusal(&error)))?;
+            match frame.into_data() {
+                Ok(data) => {
+                    reader.push(data);
+                    if let Some(next) = reader.next_message().map_err(own)? {
+                        message = Some(next);
+                    }
+                }
+                Err(frame) => trailers = frame.into_trailers().ok(),
+            }
+        }
+        let is_bare = trailers.is_none();
+        let mut trailers = trailers.unwrap_or_else(|| std::mem::take(&mut headers));
+        let status = Status::from_headers(&trailers).ok_or_else(|| {
+            ChannelError::Rpc(Status::new(
+                Code::Internal,
+                "server closed the stream without sending trailers",
+            ))
+        })?;
+        if is_bare {
+            trailers.remove(header::CONTENT_TYPE);
+        }
+        let message = match (message, status.code) {
+            (Some(bytes), _) => InvokeResponse::decode(bytes).map_err(|error| {
+                ChannelError::Rpc(Status::new(
+                    Code::Internal,
+                    format!("grpc: failed to unmarshal the received message: {error}"),
+                ))
+            })?,
+            (None, Code::Ok) => {
+                return Err(ChannelError::Rpc(Status::new(
+                    Code::Internal,
+                    "cardinality violation: received no response message from non-server-streaming RPC",
+                )));
+            }
+            (None, _) => InvokeResponse::default(),
+        };
+        metadata::from_grpc_app(&mut headers);
+        metadata::from_grpc_app(&mut trailers);
+        let data = message.data.unwrap_or_default();
+        Ok(GrpcReply {
+            status,
+            headers,
+            trailers,
+            content_type: message.content_type.into(),
+            type_url: data.type_url.into(),
+            body: Bytes::from(data.value).into(),
+        })
+    }
+}
+
+fn invocation(request: &Request, data: Bytes) -> InvokeRequest {
+    let text = |bytes: &Bytes| String::from_utf8_lossy(bytes).into_owned();
+    let (content_type, type_url, has_extension) = match &request.content {
+        Content::Http => {
+            let given = request.headers.get(header::CONTENT_TYPE);
+            let given = given.and_then(|value| std::str::from_utf8(value.as_bytes()).ok());
+            (given.unwrap_or_default().to_owned(), String::new(), true)
+        }
+        Content::Grpc(content) => (
+            text(&content.content_type),
+            text(&content.type_url),
+            content.has_extension,
+        ),
+    };
+    InvokeRequest {
+        method: request.method.clone(),
+        data: Some(prost_types::Any {
+            type_url,
+            value: data.into(),
+        }),
+        content_type,
+        http_extension: has_extension.then(|| HttpExtension {
+            verb: request.verb as i32,
+            querystring: request.query.clone(),
+        }),
+    }
+}
+
+/// A message with its length in front.
+fn frame(message: &impl prost::Message) -> Bytes {
+    let length = message.encoded_len();
+    let mut out = BytesMut::with_capacity(5 + length);
+    out.put_u8(0);
+    out.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
+    message.encode_raw(&mut out);
+    out.freeze()
+}
+
+fn unavailable(text: String) -> Status {
+    Status::new(Code::Unavailable, text)
+}
+
+/// A client that breaks off its own request.
+fn refusal(error: &BodyError) -> Status {
+    match error {
+        BodyError::Receive(status) => status.clone(),
+        other => Status::new(Code::Canceled, other.to_string()),
+    }
+}

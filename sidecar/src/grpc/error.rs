@@ -1,0 +1,33 @@
+//! Errors in the form gRPC clients get: the one place that makes it.
+
+use api::grpc::{Code, Status};
+
+use crate::{channel::ChannelError, invoke::InvokeError};
+
+/// `InvokeService` of `target` failed. Inner codes do not show: only the ends
+/// a caller can wait for have one of their own.
+pub(super) fn invocation(target: &str, error: &InvokeError) -> Status {
+    match error {
+        InvokeError::Timeout => Status::new(Code::DeadlineExceeded, error.to_string()),
+        InvokeError::Rejected(_) => Status::new(Code::Unknown, error.to_string()),
+        _ => Status::new(
+            Code::Internal,
+            format!("failed to invoke, id: {target}, err: {error}"),
+        ),
+    }
+}
+
+/// A call could not be passed on.
+pub(super) fn proxied(error: InvokeError) -> Status {
+    match error {
+        InvokeError::Rpc(status)
+        | InvokeError::Peer { status, .. }
+        | InvokeError::Channel(ChannelError::Unreachable(status) | ChannelError::Rpc(status)) => {
+            status
+        }
+        InvokeError::Body(crate::message::BodyError::Receive(status)) => status,
+        InvokeError::Timeout => Status::new(Code::DeadlineExceeded, error.to_string()),
+        InvokeError::Method(error) => Status::new(Code::InvalidArgument, error.to_string()),
+        other => Status::new(Code::Unknown, other.to_string()),
+    }
+}

@@ -1,0 +1,95 @@
+//! Any rpc that is none of ours: passed on, unread, to the app its metadata
+//! names.
+
+use api::{
+    grpc::{Code, Status},
+    headers::{CALLEE_APP_ID, DAPR_APP_ID},
+    metadata,
+};
+use http::{HeaderMap, HeaderName, Request, Response, uri::PathAndQuery};
+use hyper::body::Incoming;
+use tokio::time::Instant;
+
+use super::{Front, error};
+use crate::{
+    invoke::{InvokeError, Proxied},
+    message::Body,
+    rpc::{self, Metered, Rpc},
+    trace,
+};
+
+const DAPR_STREAM: HeaderName = HeaderName::from_static("dapr-stream");
+
+pub(super) async fn serve(front: &Front, request: Request<Incoming>) -> Response<Body> {
+    let (parts, incoming) = request.into_parts();
+    let mut metadata = parts.headers;
+    let path = match parts.uri.into_parts().path_and_query {
+        Some(path) => path,
+        None => PathAndQuery::from_static("/"),
+    };
+    let policy = text(&metadata, &DAPR_APP_ID);
+    let Some(target) = text(&metadata, &CALLEE_APP_ID).or_else(|| policy.clone()) else {
+        return rpc::failed(&no_target(path.path()));
+    };
+    if let Err(status) = judge(path.path()) {
+        return rpc::failed(&status);
+    }
+    let deadline = metadata
+        .get("grpc-timeout")
+        .and_then(metadata::timeout::parse)
+        .and_then(|time| Instant::now().checked_add(time));
+    let context = trace::from_grpc_client(&mut metadata);
+    let call = Proxied {
+        target,
+        policy,
+        is_stream: text(&metadata, &DAPR_STREAM).is_some_and(|text| is_truthy(&text)),
+        trace: trace::to_peer(&context),
+        rpc: Rpc {
+            path,
+            metadata,
+            deadline,
+            body: request_body(incoming, front.message_limit),
+        },
+    };
+    let passed = rpc::within(deadline, front.invoker.proxy(call), || InvokeError::Timeout);
+    match passed.await {
+        Ok(answer) => answer.into_response(),
+        Err(error) => rpc::failed(&error::proxied(error)),
+    }
+}
+
+fn request_body(incoming: Incoming, limit: usize) -> Body {
+    if http_body::Body::is_end_stream(&incoming) {
+        Body::Empty
+    } else {
+        Body::stream(Metered::new(incoming, limit))
+    }
+}
+
+fn text(metadata: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let value = metadata.get(name)?;
+    Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
+
+/// Nobody is named. Tools tell by the text that this is a sidecar.
+pub(super) fn no_target(path: &str) -> Status {
+    let text = if path.starts_with("/dapr.proto.") {
+        "failed to proxy request: required metadata dapr-callee-app-id or dapr-app-id not found"
+    } else {
+        "cannot proxy request: missing dapr-callee-app-id or dapr-app-id metadata"
+    };
+    Status::new(Code::Unknown, text)
+}
+
+/// What an access list judges has to be what the app will see.
+fn judge(path: &str) -> Result<(), Status> {
+    crate::rpc::canonical(path)
+        .map_err(|error| Status::new(Code::InvalidArgument, error.to_string()))
+}
+
+/// As Dapr reads switches in metadata.
+fn is_truthy(text: &str) -> bool {
+    ["y", "yes", "true", "t", "on", "1"]
+        .iter()
+        .any(|word| text.trim().eq_ignore_ascii_case(word))
+}

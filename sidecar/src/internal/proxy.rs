@@ -1,0 +1,117 @@
+//! A peer's call of any rpc of the own app, passed on unread.
+
+use api::{
+    grpc::{Code, Status},
+    headers::{APP_NOT_REACHED, CALLEE_APP_ID, CALLER_APP_ID, DAPR_APP_ID},
+    metadata,
+};
+use http::{HeaderMap, HeaderValue, Request, Response, uri::PathAndQuery};
+use hyper::body::Incoming;
+use tokio::time::Instant;
+
+use super::{Caller, Internal, access};
+use crate::{
+    channel::ChannelError,
+    message::Body,
+    rpc::{self, Metered, Rpc},
+};
+
+pub(super) async fn serve(server: &Internal, request: Request<Incoming>) -> Response<Body> {
+    let (parts, incoming) = request.into_parts();
+    let path = match parts.uri.into_parts().path_and_query {
+        Some(path) => path,
+        None => PathAndQuery::from_static("/"),
+    };
+    if let Err(status) = admit(server, path.path(), &parts.headers) {
+        return rpc::failed(&status);
+    }
+    let mut metadata = parts.headers;
+    let deadline = metadata
+        .get("grpc-timeout")
+        .and_then(metadata::timeout::parse)
+        .and_then(|time| Instant::now().checked_add(time));
+    let claimed = metadata.get(CALLER_APP_ID).cloned();
+    metadata::proxied(&mut metadata);
+    identify(server, &mut metadata, claimed);
+    let Some(channel) = &server.channel else {
+        return not_reached(&Status::new(
+            Code::Unavailable,
+            "connection error: desc = \"transport: Error while dialing: dial tcp 127.0.0.1:0: connect: connection refused\"; this sidecar has no app, set --app-port",
+        ));
+    };
+    let rpc = Rpc {
+        path,
+        metadata,
+        deadline,
+        body: if http_body::Body::is_end_stream(&incoming) {
+            Body::Empty
+        } else {
+            Body::stream(Metered::new(incoming, server.limits.body))
+        },
+    };
+    let over = || ChannelError::Rpc(rpc::deadline_exceeded());
+    match rpc::within(deadline, channel.proxy(rpc), over).await {
+        Ok(answer) => answer.into_response(),
+        Err(ChannelError::Unreachable(status)) => not_reached(&status),
+        Err(ChannelError::Rpc(status)) => rpc::failed(&status),
+        Err(error) => rpc::failed(&Status::new(Code::Unavailable, error.to_string())),
+    }
+}
+
+/// Whether the call is for our app, names a method of it, and may be made.
+fn admit(server: &Internal, path: &str, metadata: &HeaderMap) -> Result<(), Status> {
+    let target = [CALLEE_APP_ID, DAPR_APP_ID]
+        .iter()
+        .find_map(|name| metadata.get(name));
+    let Some(target) = target else {
+        let text = if path.starts_with("/dapr.proto.") {
+            "failed to proxy request: required metadata dapr-callee-app-id or dapr-app-id not found"
+        } else {
+            "cannot proxy request: missing dapr-callee-app-id or dapr-app-id metadata"
+        };
+        return Err(Status::new(Code::Unknown, text));
+    };
+    // Older callers send the name as their client wrote it.
+    let id = target.as_bytes();
+    let own = server.me.app_id.as_bytes();
+    let is_own = id == own
+        || id
+            .strip_prefix(own)
+            .and_then(|rest| rest.strip_prefix(b"."))
+            .is_some_and(|namespace| namespace == server.me.namespace.as_bytes());
+    if !is_own {
+        return Err(Status::new(
+            Code::Unavailable,
+            format!(
+                "target app id {} is not served by this sidecar",
+                String::from_utf8_lossy(id)
+            ),
+        ));
+    }
+    rpc::canonical(path).map_err(|error| Status::new(Code::InvalidArgument, error.to_string()))?;
+    access::authorize_rpc(server, path)
+}
+
+/// Who calls whom; by the certificate, where there is one.
+fn identify(server: &Internal, metadata: &mut HeaderMap, claimed: Option<HeaderValue>) {
+    let caller = match &server.peer {
+        Caller::Unproven => claimed,
+        Caller::NoApp(_) => None,
+        Caller::App(peer) => HeaderValue::from_str(&peer.app_id).ok(),
+    };
+    if let Some(caller) = caller {
+        metadata.insert(CALLER_APP_ID, caller);
+    }
+    if let Ok(callee) = HeaderValue::from_str(&server.me.app_id) {
+        metadata.insert(CALLEE_APP_ID, callee);
+    }
+}
+
+/// The app saw nothing of the call: another replica may take it.
+fn not_reached(status: &Status) -> Response<Body> {
+    let mut response = rpc::failed(status);
+    response
+        .headers_mut()
+        .insert(APP_NOT_REACHED, HeaderValue::from_static("1"));
+    response
+}

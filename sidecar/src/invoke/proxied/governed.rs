@@ -1,0 +1,463 @@
+//! Calls that pass unread, under the user's policies.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, ready},
+};
+
+use api::{
+    duration::GoDuration,
+    grpc::{Code, Status},
+};
+use bytes::Bytes;
+use http_body::Frame;
+use policy::resiliency::{Retry, Rules};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tracing::{debug, info, warn};
+
+use super::{Prepared, Search};
+use crate::{
+    invoke::{
+        InvokeError, Invoker,
+        attempts::{Route, moment},
+        resilient::Operation,
+    },
+    message::{Body, BodyError},
+    policies::Permit,
+    rpc::{self, Rpc, RpcAnswer},
+    transport,
+};
+
+const SCOPE: &str = "dapr.runtime";
+/// Bytes kept of the one message of a call that may be repeated.
+const ONE_MESSAGE: usize = usize::MAX;
+
+/// An attempt that did not succeed.
+enum Failed {
+    /// There is no answer.
+    Error(InvokeError),
+    /// The answer is a failure and nothing else.
+    Answer(RpcAnswer, Status),
+}
+
+impl Failed {
+    fn is_retried(&self, retry: &Retry) -> bool {
+        match self {
+            Self::Error(InvokeError::Rpc(status)) | Self::Answer(_, status) => {
+                !is_denial(status) && retry.matching.retries(status.code as i32)
+            }
+            Self::Error(InvokeError::Rejected(_) | InvokeError::Body(_)) => false,
+            Self::Error(_) => true,
+        }
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Self::Error(error) => error.to_string(),
+            Self::Answer(_, status) => status.to_string(),
+        }
+    }
+
+    fn outcome(self) -> Result<RpcAnswer, InvokeError> {
+        match self {
+            Self::Error(error) => Err(error),
+            Self::Answer(answer, _) => Ok(answer),
+        }
+    }
+}
+
+/// A denial by the callee's access list stays one.
+fn is_denial(status: &Status) -> bool {
+    status.code == Code::PermissionDenied
+        && status
+            .message
+            .starts_with("access control policy has denied")
+}
+
+impl Invoker {
+    /// Passes a call on under the rules of a name.
+    pub(super) async fn governed(
+        &self,
+        route: Route<'_>,
+        (name, rules): (&str, &Rules),
+        is_stream: bool,
+        rpc: Rpc,
+    ) -> Result<RpcAnswer, InvokeError> {
+        let operation = Operation {
+            target: name,
+            method: rpc.path.path().to_owned(),
+        };
+        let retry = rules.retry.as_ref().filter(|retry| retry.repeats());
+        if is_stream {
+            let open = self.opened(route, rules, retry, &operation).await;
+            open?;
+            let prepared = Prepared::new(rpc, self.limits.replay, false).await?;
+            let answer = self.pass(route, &prepared).await?;
+            prepared.settle();
+            return Ok(answer);
+        }
+        let Some(retry) = retry else {
+            let prepared = Prepared::new(rpc, self.limits.replay, false).await?;
+            let mut attempt = Attempt::new(self, rules, &operation)?;
+            let answer = attempt.bound(self.pass(route, &prepared)).await?;
+            prepared.settle();
+            return Ok(attempt.attend(answer));
+        };
+        let crowded = Arc::new(AtomicBool::new(false));
+        let rpc = Rpc {
+            body: Body::stream(OneMessage {
+                body: rpc.body,
+                left: None,
+                head: 0,
+                length: 0,
+                crowded: Arc::clone(&crowded),
+            }),
+            ..rpc
+        };
+        let prepared = Prepared::new(rpc, ONE_MESSAGE, true).await?;
+        let mut tries = Tries::new(retry, &operation);
+        loop {
+            let mut attempt = Attempt::new(self, rules, &operation)?;
+            let failed = match attempt.bound(self.judged(route, &prepared)).await {
+                Ok(Ok(answer)) => {
+                    prepared.settle();
+                    tries.recovered();
+                    return Ok(attempt.attend(answer));
+                }
+                Ok(Err((answer, status))) => Failed::Answer(answer, status),
+                Err(error) => Failed::Error(error),
+            };
+            drop(attempt);
+            let may_go_on = !crowded.load(Ordering::Acquire) && prepared.is_replayable(false);
+            if !(may_go_on && failed.is_retried(retry) && tries.pause(&failed.text()).await) {
+                return failed.outcome();
+            }
+        }
+    }
+
+    /// A connection to a replica, which is what opening a stream takes.
+    async fn opened(
+        &self,
+        route: Route<'_>,
+        rules: &Rules,
+        retry: Option<&Retry>,
+        operation: &Operation<'_>,
+    ) -> Result<(), InvokeError> {
+        let mut tries = retry.map(|retry| Tries::new(retry, operation));
+        loop {
+            let mut attempt = Attempt::new(self, rules, operation)?;
+            let error = match attempt.bound(self.reach(route)).await {
+                Ok(()) => {
+                    attempt.succeed();
+                    if let Some(tries) = &tries {
+                        tries.recovered();
+                    }
+                    return Ok(());
+                }
+                Err(error) => error,
+            };
+            drop(attempt);
+            // What cannot be opened carries no code: lists do not apply.
+            let goes_on = match &mut tries {
+                Some(tries) => tries.pause(&error.to_string()).await,
+                None => false,
+            };
+            if !goes_on {
+                return Err(error);
+            }
+        }
+    }
+
+    async fn reach(&self, route: Route<'_>) -> Result<(), InvokeError> {
+        let mut search = Search::new(self, route);
+        loop {
+            let (peer, patience) = search.next().await?;
+            match transport::reach(&peer, patience).await {
+                Ok(()) => return Ok(()),
+                Err(failed) => search.failed(&peer, failed, true).await?,
+            }
+        }
+    }
+
+    /// One attempt: an answer that has a message, or ends well without one,
+    /// is taken; one that is a failure and nothing else comes back as such.
+    async fn judged(
+        &self,
+        route: Route<'_>,
+        prepared: &Prepared,
+    ) -> Result<Result<RpcAnswer, (RpcAnswer, Status)>, InvokeError> {
+        use http_body_util::BodyExt as _;
+
+        let mut answer = self.pass(route, prepared).await?;
+        if let Some(status) = answer.status() {
+            return Ok(match status.code {
+                Code::Ok => Ok(answer),
+                _ => Err((answer, status)),
+            });
+        }
+        let first = answer.body.frame().await.transpose()?;
+        let status = first
+            .as_ref()
+            .and_then(Frame::trailers_ref)
+            .and_then(Status::from_headers)
+            .filter(|status| status.code != Code::Ok);
+        let rest = std::mem::take(&mut answer.body);
+        answer.body = Body::stream(Begun { first, rest });
+        Ok(match status {
+            Some(status) => Err((answer, status)),
+            None => Ok(answer),
+        })
+    }
+}
+
+/// Pauses between attempts, and what the log says of them.
+struct Tries<'a> {
+    operation: &'a Operation<'a>,
+    backoff: policy::resiliency::Backoff,
+    began: std::time::Instant,
+    attempts: u32,
+}
+
+impl<'a> Tries<'a> {
+    fn new(retry: &Retry, operation: &'a Operation<'a>) -> Self {
+        Self {
+            operation,
+            backoff: retry.backoff(),
+            began: std::time::Instant::now(),
+            attempts: 1,
+        }
+    }
+
+    /// Waits for the next attempt; false when there is none.
+    async fn pause(&mut self, error: &str) -> bool {
+        let moment = moment(self.began);
+        let Some(pause) = self.backoff.next(moment.elapsed, moment.random) else {
+            return false;
+        };
+        let operation = self.operation;
+        if self.attempts == 1 {
+            let shown = GoDuration::from(pause);
+            warn!(target: SCOPE, "Error processing operation {operation}. Retrying in {shown}…");
+        }
+        debug!(target: SCOPE, "Error for operation {operation} was: {error}");
+        self.attempts += 1;
+        sleep(pause).await;
+        true
+    }
+
+    fn recovered(&self) {
+        let (operation, attempts) = (self.operation, self.attempts);
+        if attempts > 1 {
+            info!(target: SCOPE, "Recovered processing operation {operation} after {attempts} attempts");
+        }
+    }
+}
+
+/// One attempt with its leave and its time.
+struct Attempt {
+    permit: Option<Permit>,
+    deadline: Option<Instant>,
+}
+
+impl Attempt {
+    fn new(
+        invoker: &Invoker,
+        rules: &Rules,
+        operation: &Operation<'_>,
+    ) -> Result<Self, InvokeError> {
+        let Operation { target, method } = operation;
+        let permit = if rules.breaker.is_some() {
+            let key = format!("{target}:{method}").into();
+            invoker.policies.breakers().admit(target, &key, rules)?
+        } else {
+            None
+        };
+        Ok(Self {
+            permit,
+            deadline: rules.timeout.map(|timeout| Instant::now() + timeout),
+        })
+    }
+
+    async fn bound<T>(
+        &mut self,
+        work: impl Future<Output = Result<T, InvokeError>>,
+    ) -> Result<T, InvokeError> {
+        rpc::within(self.deadline, work, || InvokeError::Timeout).await
+    }
+
+    fn succeed(self) {
+        if let Some(permit) = self.permit {
+            permit.succeed();
+        }
+    }
+
+    /// The answer, which ends when its time is over, and by which the breaker
+    /// judges the call.
+    fn attend(self, mut answer: RpcAnswer) -> RpcAnswer {
+        if self.permit.is_none() && self.deadline.is_none() {
+            return answer;
+        }
+        if let Some(status) = answer.status() {
+            if status.code == Code::Ok {
+                self.succeed();
+            }
+            return answer;
+        }
+        let body = std::mem::take(&mut answer.body);
+        answer.body = Body::stream(Attended {
+            body,
+            deadline: self.deadline.map(|at| Box::pin(sleep_until(at))),
+            permit: self.permit,
+            is_over: false,
+        });
+        answer
+    }
+}
+
+/// An answer with an end set to it.
+struct Attended {
+    body: Body,
+    deadline: Option<Pin<Box<Sleep>>>,
+    permit: Option<Permit>,
+    is_over: bool,
+}
+
+impl http_body::Body for Attended {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = &mut *self;
+        if this.is_over {
+            return Poll::Ready(None);
+        }
+        if let Some(deadline) = &mut this.deadline
+            && deadline.as_mut().poll(context).is_ready()
+        {
+            this.is_over = true;
+            this.permit = None;
+            this.body = Body::Empty;
+            let trailers = rpc::trailers(&rpc::deadline_exceeded());
+            return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+        }
+        let frame = ready!(http_body::Body::poll_frame(
+            Pin::new(&mut this.body),
+            context
+        ));
+        let trailers = if let Some(Ok(frame)) = &frame {
+            frame.trailers_ref()
+        } else {
+            this.permit = None;
+            None
+        };
+        if let Some(status) = trailers.and_then(Status::from_headers)
+            && let Some(permit) = this.permit.take()
+            && status.code == Code::Ok
+        {
+            permit.succeed();
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.is_over || self.body.is_end_stream()
+    }
+}
+
+/// An answer with its first frame put back in front.
+struct Begun {
+    first: Option<Frame<Bytes>>,
+    rest: Body,
+}
+
+impl http_body::Body for Begun {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self.first.take() {
+            Some(first) => Poll::Ready(Some(Ok(first))),
+            None => http_body::Body::poll_frame(Pin::new(&mut self.rest), context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.first.is_none() && self.rest.is_end_stream()
+    }
+}
+
+/// A request that fails at its second message: it could not be repeated.
+struct OneMessage {
+    body: Body,
+    /// Bytes of the message to come; `None` before its length is known.
+    left: Option<usize>,
+    head: usize,
+    length: u32,
+    crowded: Arc<AtomicBool>,
+}
+
+impl OneMessage {
+    fn pass(&mut self, mut data: &[u8]) -> Result<(), BodyError> {
+        const PREFIX: usize = 5;
+        while self.left.is_none() {
+            let Some((byte, tail)) = data.split_first() else {
+                return Ok(());
+            };
+            if self.head > 0 {
+                self.length = self.length << 8 | u32::from(*byte);
+            }
+            self.head += 1;
+            data = tail;
+            if self.head == PREFIX {
+                self.left = Some(self.length as usize);
+            }
+        }
+        let left = self.left.unwrap_or_default();
+        if let Some(rest) = left.checked_sub(data.len()) {
+            self.left = Some(rest);
+            return Ok(());
+        }
+        self.crowded.store(true, Ordering::Release);
+        Err(BodyError::Receive(Status::new(
+            Code::FailedPrecondition,
+            "cannot use resiliency policies with retries on streaming RPCs",
+        )))
+    }
+}
+
+impl http_body::Body for OneMessage {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = &mut *self;
+        let frame = ready!(http_body::Body::poll_frame(
+            Pin::new(&mut this.body),
+            context
+        ));
+        let Some(Ok(frame)) = frame else {
+            return Poll::Ready(frame);
+        };
+        if let Some(data) = frame.data_ref() {
+            this.pass(data)?;
+        }
+        Poll::Ready(Some(Ok(frame)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+}

@@ -1,0 +1,192 @@
+//! Calls whose messages pass unread: the request of a client, the exchange on
+//! an HTTP/2 connection of ours, and the answer.
+//!
+//! **Invariant:** no message is decoded or copied here, only measured.
+
+mod answer;
+mod exchange;
+mod meter;
+mod uplink;
+
+use std::time::Duration;
+
+use api::grpc::{Code, Status};
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, uri::PathAndQuery,
+};
+use hyper::body::Incoming;
+use tokio::time::Instant;
+
+use crate::message::Body;
+
+pub(crate) use answer::cut;
+pub(crate) use exchange::{Broken, Outbound, exchange};
+pub(crate) use meter::Metered;
+
+/// A call on its way.
+#[derive(Debug)]
+pub(crate) struct Rpc {
+    /// `/package.Service/Method`.
+    pub(crate) path: PathAndQuery,
+    /// Request metadata, content type and encodings included.
+    pub(crate) metadata: HeaderMap,
+    /// When its client gives up.
+    pub(crate) deadline: Option<Instant>,
+    /// Messages as they are on the wire.
+    pub(crate) body: Body,
+}
+
+/// An answer of which the head has arrived.
+#[derive(Debug)]
+pub(crate) struct RpcAnswer {
+    /// Initial metadata; with a status in it there is nothing else.
+    pub(crate) headers: HeaderMap,
+    /// Messages, then trailers.
+    pub(crate) body: Body,
+}
+
+impl RpcAnswer {
+    /// The status, where the answer consists of nothing else.
+    pub(crate) fn status(&self) -> Option<Status> {
+        Status::from_headers(&self.headers)
+    }
+
+    /// For a client of ours.
+    pub(crate) fn into_response(self) -> Response<Body> {
+        let mut response = Response::new(self.body);
+        *response.headers_mut() = self.headers;
+        response
+    }
+}
+
+/// The answer to a call that failed here.
+pub(crate) fn failed(status: &Status) -> Response<Body> {
+    refused(StatusCode::OK, status)
+}
+
+/// One message and an OK behind it.
+pub(crate) fn succeeded(headers: HeaderMap, message: Bytes, trailers: HeaderMap) -> Response<Body> {
+    let mut response = Response::new(Body::stream(answer::Single::new(message, trailers)));
+    *response.headers_mut() = headers;
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/grpc"),
+    );
+    response
+}
+
+/// Trailers that say `status`.
+pub(crate) fn trailers(status: &Status) -> HeaderMap {
+    let mut trailers = HeaderMap::with_capacity(2);
+    status.write_headers(&mut trailers);
+    trailers
+}
+
+/// As [`failed`], for failures of HTTP itself.
+fn refused(http: StatusCode, status: &Status) -> Response<Body> {
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = http;
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/grpc"),
+    );
+    status.write_headers(response.headers_mut());
+    response
+}
+
+/// gRPC speaks POST and `application/grpc`.
+pub(crate) fn refuse_non_grpc(request: &Request<Incoming>) -> Option<Response<Body>> {
+    if request.method() != Method::POST {
+        let status = Status::new(
+            Code::Internal,
+            format!(
+                "Received a HEADERS frame with :method \"{}\" which should be POST",
+                request.method()
+            ),
+        );
+        return Some(refused(StatusCode::METHOD_NOT_ALLOWED, &status));
+    }
+    let content_type = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .map_or(&b""[..], |value| value.as_bytes());
+    let is_grpc = content_type
+        .strip_prefix(b"application/grpc")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"+") || rest.starts_with(b";"));
+    (!is_grpc).then(|| {
+        let status = Status::new(
+            Code::InvalidArgument,
+            format!(
+                "invalid gRPC request content-type {}",
+                policy::method::quote(&String::from_utf8_lossy(content_type))
+            ),
+        );
+        refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, &status)
+    })
+}
+
+/// Time left until `deadline`; at least one microsecond.
+pub(crate) fn time_left(deadline: Instant) -> Duration {
+    deadline
+        .saturating_duration_since(Instant::now())
+        .max(Duration::from_micros(1))
+}
+
+/// Ends `work` when the client gives up.
+pub(crate) async fn within<T, E>(
+    deadline: Option<Instant>,
+    work: impl Future<Output = Result<T, E>>,
+    over: impl FnOnce() -> E,
+) -> Result<T, E> {
+    match deadline {
+        None => work.await,
+        Some(deadline) => tokio::time::timeout_at(deadline, work)
+            .await
+            .unwrap_or_else(|_| Err(over())),
+    }
+}
+
+/// A client's patience ran out.
+pub(crate) fn deadline_exceeded() -> Status {
+    Status::new(Code::DeadlineExceeded, "context deadline exceeded")
+}
+
+/// A path that would name another method once cleaned.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotCanonical {
+    /// Characters no method has.
+    #[error(transparent)]
+    Method(#[from] policy::method::MethodError),
+    /// Dots or slashes that cleaning takes out.
+    #[error("invalid method: {} is not canonical, call {}", policy::method::quote(.given), policy::method::quote(.clean))]
+    Unclean {
+        /// As called.
+        given: String,
+        /// What it would be.
+        clean: String,
+    },
+}
+
+/// Checks that what access lists judge is what the app will see.
+///
+/// # Errors
+/// Cleaning would change the path.
+pub(crate) fn canonical(path: &str) -> Result<(), NotCanonical> {
+    policy::method::validate(path)?;
+    let is_plain = path.starts_with('/')
+        && !path.ends_with('/')
+        && !path.contains("//")
+        && !path.split('/').any(|part| part == "." || part == "..");
+    if is_plain {
+        return Ok(());
+    }
+    let clean = format!("/{}", policy::method::clean(path));
+    if clean == path {
+        return Ok(());
+    }
+    Err(NotCanonical::Unclean {
+        given: path.to_owned(),
+        clean,
+    })
+}
