@@ -19,7 +19,6 @@ for (const method of Object.values(HttpMethod)) {
   listen("fail", () => {
     throw new ConnectError("no luck", Code.NotFound);
   });
-  listen("nothing", () => undefined);
   listen("seen", ({ body, query, metadata }) => ({ method, body, query, contentType: metadata.contentType }));
 }
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"log"
 	"os"
-	"strings"
 
 	dapr "github.com/dapr/go-sdk/client"
 	"google.golang.org/grpc"
@@ -28,15 +27,15 @@ func main() {
 	}
 
 	sidecar(client, port)
-	for _, server := range []string{"http", "grpc"} {
-		if app := os.Getenv("TARGET_" + strings.ToUpper(server)); app != "" {
-			invoke(callee{client, bare, app, server})
-		}
+	if app := os.Getenv("TARGET_HTTP"); app != "" {
+		invoke(callee{client, bare, app, "http"})
+	}
+	if app := os.Getenv("TARGET_GRPC"); app != "" {
+		callee := callee{client, bare, app, "grpc"}
+		invoke(callee)
+		proxy(bare, app, callee.isOwn())
 	}
 	unknownApp(client)
-	if app := os.Getenv("TARGET_GRPC"); app != "" {
-		proxy(bare, app)
-	}
 	shutdown(os.Getenv("SHUTDOWN_GRPC_PORT"))
 	if missed {
 		os.Exit(1)

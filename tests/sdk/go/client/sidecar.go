@@ -18,7 +18,7 @@ import (
 func sidecar(client dapr.Client, port string) {
 	check("metadata-get/grpc", func(ctx context.Context) error { return getMetadata(ctx, client) })
 	check("metadata-set/grpc", func(ctx context.Context) error { return setMetadata(ctx, client) })
-	check("other-api/grpc", func(ctx context.Context) error { return otherAPI(ctx, client) })
+	check("error-other-api/grpc", func(ctx context.Context) error { return otherAPI(ctx, client) })
 	check("endpoint/grpc", func(ctx context.Context) error { return endpoint(ctx, port) })
 	check("health-wait/grpc", func(ctx context.Context) error { return waitFor(ctx, client, port) })
 	check("health-wait-in-vain/grpc", waitInVain)

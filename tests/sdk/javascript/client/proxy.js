@@ -41,23 +41,21 @@ function texts(call) {
   });
 }
 
-async function proxy(app) {
+const both = (name, behaviour) => check(`${name}/grpc-grpc`, behaviour);
+
+function stub(app) {
   const echo = new Echo(`127.0.0.1:${DAPR_GRPC_PORT}`, grpc.credentials.createInsecure());
-  const both = (name, behaviour) => check(`${name}/grpc-proxy`, behaviour);
   const ask = (text, metadata = to(app), options = {}) =>
     unary((done) => echo.Unary({ text, count: 7 }, metadata, options, done));
+  return { echo, ask };
+}
+
+/** What every gRPC server of `tests/sdk` answers. */
+async function proxy(app) {
+  const { echo, ask } = stub(app);
 
   await both("proxy-unary", async () => {
     equal((await ask("naïve ✓")).answer, { text: "naïve ✓", count: 7 });
-  });
-
-  await both("proxy-headers", async () => {
-    const bytes = Buffer.from([0, 1, 254, 255]);
-    const { headers, trailers } = await ask("x", to(app, { "x-in": "from the client", "x-in-bin": bytes }));
-    equal(headers.get("x-echo"), ["from the client"], "the app's metadata");
-    equal(headers.get("x-echo-bin"), [bytes], "the app's binary metadata");
-    equal(headers.get("x-caller").length, 1, "callers");
-    equal(trailers.get("x-trailer"), ["from the client"], "the app's trailers");
   });
 
   await both("proxy-server-stream", async () => {
@@ -107,11 +105,6 @@ async function proxy(app) {
     equal(errorInfo(details), { reason: "ASKED_TO_FAIL", domain: "testing" }, "the details");
   });
 
-  await both("proxy-deadline", async () => {
-    const error = await rejected(ask("wait", to(app), { deadline: Date.now() + 200 }));
-    equal(error.code, grpc.status.DEADLINE_EXCEEDED, "the code");
-  });
-
   await both("proxy-unknown-method", async () => {
     const identity = (bytes) => bytes;
     const call = (done) =>
@@ -136,4 +129,25 @@ async function proxy(app) {
   echo.close();
 }
 
-module.exports = { proxy };
+/** What the server beside this client answers as well. */
+async function proxyOwn(app) {
+  const { echo, ask } = stub(app);
+
+  await both("proxy-headers", async () => {
+    const bytes = Buffer.from([0, 1, 254, 255]);
+    const { headers, trailers } = await ask("x", to(app, { "x-in": "from the client", "x-in-bin": bytes }));
+    equal(headers.get("x-echo"), ["from the client"], "the app's metadata");
+    equal(headers.get("x-echo-bin"), [bytes], "the app's binary metadata");
+    equal(headers.get("x-caller").length, 1, "callers");
+    equal(trailers.get("x-trailer"), ["from the client"], "the app's trailers");
+  });
+
+  await both("proxy-deadline", async () => {
+    const error = await rejected(ask("wait", to(app), { deadline: Date.now() + 200 }));
+    equal(error.code, grpc.status.DEADLINE_EXCEEDED, "the code");
+  });
+
+  echo.close();
+}
+
+module.exports = { proxy, proxyOwn };

@@ -10,9 +10,8 @@ const { Settings } = require("@dapr/dapr/utils/Settings.util");
 const { open } = require("./clients");
 const { PATIENCE, check, contains, equal, rejected } = require("./checks");
 
-const { DAPR_GRPC_PORT, DAPR_HTTP_PORT, SHUTDOWN_GRPC_PORT, SHUTDOWN_HTTP_PORT } = process.env;
+const { DAPR_GRPC_PORT, DAPR_HTTP_PORT } = process.env;
 const PORTS = { http: DAPR_HTTP_PORT, grpc: DAPR_GRPC_PORT };
-const SHUTDOWN_PORTS = { http: SHUTDOWN_HTTP_PORT, grpc: SHUTDOWN_GRPC_PORT };
 
 async function metadata(api, client) {
   await check(`metadata-get/${api}`, async () => {
@@ -32,7 +31,7 @@ async function metadata(api, client) {
 
 /** Other building blocks are refused at once. */
 async function otherApi(client) {
-  await check("other-api/grpc", async () => {
+  await check("error-other-api/grpc", async () => {
     const error = await rejected(client.state.get("store", "key"));
     equal(error.code, Code.FailedPrecondition, "the code");
     contains(error.rawMessage, "is not configured");
@@ -121,9 +120,8 @@ async function token(api) {
   });
 }
 
-async function shutdown(api) {
+async function shutdown(api, port) {
   await check(`shutdown/${api}`, async () => {
-    const port = SHUTDOWN_PORTS[api];
     await open(api, { daprPort: port }).sidecar.shutdown();
     const end = Date.now() + PATIENCE;
     while (await listens(port)) {
