@@ -247,10 +247,13 @@ impl GrpcApp {
     /// The next call of a [`Self::held`] app.
     #[track_caller]
     pub fn next(&self) -> HeldCall {
-        eventually("a call reaches the app", || {
-            let mut held = self.shared.held.lock();
-            (!held.is_empty()).then(|| held.remove(0))
-        })
+        eventually("a call reaches the app", || self.try_next())
+    }
+
+    /// [`Self::next`] if it is there already.
+    pub fn try_next(&self) -> Option<HeldCall> {
+        let mut held = self.shared.held.lock();
+        (!held.is_empty()).then(|| held.remove(0))
     }
 
     /// How many TCP connections were made.

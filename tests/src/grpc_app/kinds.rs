@@ -1,10 +1,11 @@
 //! Ready-made scripts: the four kinds of methods, and service invocation.
 
 use api::common::v1::{InvokeRequest, InvokeResponse};
+use api::internals::v1::Status;
 use http::HeaderMap;
 use prost::Message;
 
-use super::wire::{GrpcMessage, GrpcStatus, RpcStatus};
+use super::wire::{GrpcMessage, GrpcStatus};
 use super::{GrpcApp, GrpcCall};
 
 /// Path of service invocation.
@@ -94,7 +95,7 @@ pub async fn kinds(mut call: GrpcCall) {
 /// How `Fail` and `FailLate` end: 9, with details, a message that needs
 /// escapes, and a trailer.
 pub fn failure() -> GrpcStatus {
-    let details = RpcStatus {
+    let details = Status {
         code: 9,
         message: "asked to fail: 100 % zażółć".to_owned(),
         details: vec![prost_types::Any {

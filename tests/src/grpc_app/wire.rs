@@ -1,6 +1,8 @@
 //! gRPC as bytes: messages with their prefix, and a status as trailers. Used
 //! by the app and by the client; decodes nothing inside a message.
 
+use api::internals::v1::Status;
+use api::rpc::ErrorInfo;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -29,34 +31,6 @@ pub struct GrpcStatus {
     pub details: Bytes,
     /// The trailers beside these three.
     pub trailers: Box<HeaderMap>,
-}
-
-/// `google.rpc.Status`.
-#[derive(Clone, PartialEq, Eq, Message)]
-pub struct RpcStatus {
-    /// The gRPC code.
-    #[prost(int32, tag = "1")]
-    pub code: i32,
-    /// The message.
-    #[prost(string, tag = "2")]
-    pub message: String,
-    /// The details.
-    #[prost(message, repeated, tag = "3")]
-    pub details: Vec<prost_types::Any>,
-}
-
-/// `google.rpc.ErrorInfo`.
-#[derive(Clone, PartialEq, Eq, Message)]
-pub struct ErrorInfo {
-    /// What went wrong, as a word.
-    #[prost(string, tag = "1")]
-    pub reason: String,
-    /// Who says so.
-    #[prost(string, tag = "2")]
-    pub domain: String,
-    /// More.
-    #[prost(btree_map = "string, string", tag = "3")]
-    pub metadata: std::collections::BTreeMap<String, String>,
 }
 
 /// Pieces of a body, put together to messages.
@@ -108,10 +82,11 @@ impl GrpcStatus {
         self
     }
 
-    /// The details as `google.rpc.Status`.
+    /// The details as `google.rpc.Status`, which on the wire is the same as
+    /// Dapr's own.
     #[track_caller]
-    pub fn rpc_status(&self) -> RpcStatus {
-        RpcStatus::decode(self.details.clone()).expect("the details are a google.rpc.Status")
+    pub fn rpc_status(&self) -> Status {
+        Status::decode(self.details.clone()).expect("the details are a google.rpc.Status")
     }
 
     /// The one `ErrorInfo` of the details.
