@@ -52,7 +52,7 @@ pub(crate) async fn refusals(report: &mut Report) -> Held {
     let other_api = async {
         let error = failure(client.get_state("store", "key", None).await)?.to_string();
         contains("error", "FailedPrecondition", &error)?;
-        contains("error", "state store store is not configured", &error)
+        contains("error", "DAPR_STATE_NOT_CONFIGURED", &error)
     };
     report.check("error-other-api/grpc", other_api).await;
     let mut client = Client::new().await?;
