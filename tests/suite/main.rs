@@ -13,6 +13,7 @@ mod bad_input;
 mod cli;
 mod control_plane;
 mod fidelity;
+mod grpc;
 mod installed;
 mod interop;
 mod kubernetes;
