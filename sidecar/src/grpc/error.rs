@@ -2,7 +2,7 @@
 
 use api::grpc::{Code, Status};
 
-use crate::{channel::ChannelError, invoke::InvokeError};
+use crate::invoke::InvokeError;
 
 /// `InvokeService` of `target` failed. Inner codes do not show: only the ends
 /// a caller can wait for have one of their own.
@@ -20,14 +20,11 @@ pub(super) fn invocation(target: &str, error: &InvokeError) -> Status {
 /// A call could not be passed on.
 pub(super) fn proxied(error: InvokeError) -> Status {
     match error {
-        InvokeError::Rpc(status)
-        | InvokeError::Peer { status, .. }
-        | InvokeError::Channel(ChannelError::Unreachable(status) | ChannelError::Rpc(status)) => {
-            status
-        }
-        InvokeError::Body(crate::message::BodyError::Receive(status)) => status,
         InvokeError::Timeout => Status::new(Code::DeadlineExceeded, error.to_string()),
         InvokeError::Method(error) => Status::new(Code::InvalidArgument, error.to_string()),
-        other => Status::new(Code::Unknown, other.to_string()),
+        other => match other.into_rpc_status() {
+            Ok(status) => status,
+            Err(other) => Status::new(Code::Unknown, other.to_string()),
+        },
     }
 }

@@ -87,6 +87,21 @@ impl InvokeError {
     }
 }
 
+impl InvokeError {
+    /// The status of the rpc that failed, where one did.
+    pub(crate) fn into_rpc_status(self) -> Result<Status, Self> {
+        match self {
+            Self::Rpc(status)
+            | Self::Peer { status, .. }
+            | Self::Body(BodyError::Receive(status))
+            | Self::Channel(ChannelError::Unreachable(status) | ChannelError::Rpc(status)) => {
+                Ok(status)
+            }
+            other => Err(other),
+        }
+    }
+}
+
 fn peer_text(target: &str, retries: u32, status: &Status) -> String {
     match retries {
         0 => status.to_string(),
