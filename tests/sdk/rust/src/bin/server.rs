@@ -21,6 +21,7 @@ use sdk_rust::runtime::{
 };
 use tokio_stream::{Stream, StreamExt, iter};
 use tonic::metadata::MetadataMap;
+use tonic::service::LayerExt as _;
 use tonic::transport::Server;
 use tonic::{Code, Request, Response, Status, Streaming, async_trait};
 use tonic_types::{ErrorDetails, StatusExt};
@@ -30,11 +31,12 @@ struct App;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let port = env::var("APP_PORT")?.parse()?;
+    let token = AppApiTokenLayer::from_env();
     Server::builder()
-        .layer(AppApiTokenLayer::from_env())
-        .add_service(AppCallbackServer::new(App))
+        .add_service(token.named_layer(AppCallbackServer::new(App)))
+        .add_service(token.named_layer(EchoServer::new(App)))
+        // Probes come without a token.
         .add_service(AppCallbackHealthCheckServer::new(App))
-        .add_service(EchoServer::new(App))
         .serve(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
         .await?;
     Ok(())

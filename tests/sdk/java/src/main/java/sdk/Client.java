@@ -25,6 +25,7 @@ public final class Client {
         new HttpProxyCalls(report, grpc).toGrpc();
         new GrpcCalls(report, client, grpc).toGrpc();
         new ProxyCalls(report, client, grpc).all();
+        new ProxyCalls(report, client, grpc).own();
       }
       new HttpCalls(report, client, UNKNOWN_APP).toNobody();
       new HttpProxyCalls(report, UNKNOWN_APP).toNobody();

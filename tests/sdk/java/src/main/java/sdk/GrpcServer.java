@@ -15,6 +15,7 @@ import io.grpc.Metadata;
 import io.grpc.ServerCall;
 import io.grpc.ServerCallHandler;
 import io.grpc.ServerInterceptor;
+import io.grpc.ServerInterceptors;
 import io.grpc.Status;
 import io.grpc.stub.StreamObserver;
 
@@ -24,17 +25,21 @@ public final class GrpcServer {
   private static final Metadata.Key<String> ECHO = key("x-echo");
   private static final Metadata.Key<String> CALLER = key("x-caller");
   private static final Metadata.Key<String> CALLER_APP = key("dapr-caller-app-id");
+  private static final Metadata.Key<String> SEEN = key("x-seen");
+  private static final Metadata.Key<String> TRACE_IN = key("traceparent");
+  private static final Metadata.Key<String> TRACE = key("x-traceparent");
   private static final Metadata.Key<String> TOKEN = key("dapr-api-token");
 
   private GrpcServer() {}
 
   public static void main(String[] args) throws Exception {
     int port = Integer.parseInt(System.getenv("APP_PORT"));
+    ServerInterceptor headers = new Headers(System.getenv("APP_API_TOKEN"));
     Grpc.newServerBuilderForPort(port, InsecureServerCredentials.create())
-        .intercept(new Headers(System.getenv("APP_API_TOKEN")))
-        .addService(new Callback())
+        .addService(ServerInterceptors.intercept(new Callback(), headers))
+        .addService(ServerInterceptors.intercept(new EchoService(), headers))
+        // Probes come without a token.
         .addService(new Health())
-        .addService(new EchoService())
         .build()
         .start()
         .awaitTermination();
@@ -96,6 +101,8 @@ public final class GrpcServer {
         public void sendHeaders(Metadata answer) {
           copy(request, IN, answer, ECHO);
           copy(request, CALLER_APP, answer, CALLER);
+          copy(request, TRACE_IN, answer, TRACE);
+          answer.put(SEEN, String.join(",", request.keys()));
           super.sendHeaders(answer);
         }
       };

@@ -24,6 +24,7 @@ record HttpCalls(Report report, DaprClient client, String app) {
 
   void toHttp() {
     calls("http-http");
+    own("http-http");
     report.check("query/http-http", () -> same("answer", "GET a%26b=x+y%2B%C3%BC", ask(new HttpExtension(
         HttpMethods.GET, Map.of("a&b", List.of("x y+ü")), Map.of()))));
     report.check("verbs/http-http", () -> {
@@ -46,6 +47,7 @@ record HttpCalls(Report report, DaprClient client, String app) {
 
   void toGrpc() {
     calls("http-grpc");
+    own("http-grpc");
     report.check("error/http-grpc", () -> {
       DaprException error = failure("fail");
       same("code", "NOT_FOUND", error.getErrorCode());
@@ -86,6 +88,18 @@ record HttpCalls(Report report, DaprClient client, String app) {
     });
   }
 
+  /** What only the servers beside this client tell. */
+  private void own(String way) {
+    report.checkIfOwn("seen/" + way, () -> answer(Map.of()).getHeaders().get("x-seen"), seen -> {
+      same("the SDK's own header", true, seen.contains("x-daprrequestid"));
+      same("dapr-app-id", false, seen.contains("dapr-app-id"));
+    });
+    String trace = "00-0af7651916cd43dd8448eb211c80319c";
+    Context context = Context.of("traceparent", trace + "-b7ad6b7169203331-01");
+    report.checkIfOwn("trace/" + way, () -> answer(Map.of(), context).getHeaders().get("x-traceparent"),
+        came -> contains("traceparent", trace, came.get(0)));
+  }
+
   private byte[] echo(byte[] body) {
     InvokeMethodRequest request = new InvokeMethodRequest(app, "echo")
         .setBody(body)
@@ -105,10 +119,14 @@ record HttpCalls(Report report, DaprClient client, String app) {
 
   /** {@code invokeMethod} gives the body only; the client below it gives the headers as well. */
   private DaprHttp.Response answer(Map<String, String> headers) throws Exception {
+    return answer(headers, Context.empty());
+  }
+
+  private DaprHttp.Response answer(Map<String, String> headers, Context context) throws Exception {
     List<String> path = new ArrayList<>(List.of(DaprHttp.API_VERSION, "invoke", app, "method", "echo"));
     try (DaprHttp http = new DaprHttpBuilder().build(new Properties())) {
       return http.invokeApi(HttpMethods.POST.name(), path.toArray(new String[0]), Map.of(), "{}", headers,
-          Context.empty()).block();
+          context).block();
     }
   }
 }

@@ -22,6 +22,7 @@ record HttpProxyCalls(Report report, String app) {
 
   void toHttp() {
     calls("header-http");
+    own("header-http");
     report.check("query/header-http", () ->
         same("answer", "GET a=1&b=x%20y%2Bz", text(send(request("verb?a=1&b=x%20y%2Bz").GET()))));
     report.check("verbs/header-http", () -> {
@@ -44,6 +45,7 @@ record HttpProxyCalls(Report report, String app) {
 
   void toGrpc() {
     calls("header-grpc");
+    own("header-grpc");
     report.check("error/header-grpc", () -> {
       HttpResponse<byte[]> answer = send(request("fail"));
       same("status", 404, answer.statusCode());
@@ -83,6 +85,19 @@ record HttpProxyCalls(Report report, String app) {
       String type = "application/vnd.testing+json";
       HttpResponse<byte[]> answer = send(post("echo", new byte[] {'{', '}'}, type));
       same("content type", type, answer.headers().firstValue("content-type").orElse(null));
+    });
+  }
+
+  /** The upgrade is between this client and its sidecar. */
+  private void own(String way) {
+    HttpClient fresh = HttpClient.newBuilder().version(HttpClient.Version.HTTP_2).build();
+    report.checkIfOwn("seen/" + way, () -> {
+      HttpResponse<byte[]> answer = fresh.send(request("echo").GET().build(), BodyHandlers.ofByteArray());
+      return answer.headers().firstValue("x-seen").orElse(null);
+    }, seen -> {
+      for (String name : List.of("dapr-app-id", "http2-settings", "upgrade", "dapr-upgrade")) {
+        same(name, false, seen.contains(name));
+      }
     });
   }
 

@@ -2,6 +2,8 @@ package sdk;
 
 import jakarta.servlet.http.HttpServletRequest;
 import java.io.IOException;
+import java.util.Collections;
+import java.util.Locale;
 import java.util.Map;
 import org.springframework.boot.SpringApplication;
 import org.springframework.boot.autoconfigure.SpringBootApplication;
@@ -39,6 +41,8 @@ public class HttpServer {
       copy(request, HttpHeaders.CONTENT_TYPE, headers, HttpHeaders.CONTENT_TYPE);
       copy(request, "x-in", headers, "x-echo");
       copy(request, "dapr-caller-app-id", headers, "x-caller");
+      copy(request, "traceparent", headers, "x-traceparent");
+      headers.set("x-seen", String.join(",", Collections.list(request.getHeaderNames())).toLowerCase(Locale.ROOT));
       return new ResponseEntity<>(request.getInputStream().readAllBytes(), headers, HttpStatus.OK);
     }
 

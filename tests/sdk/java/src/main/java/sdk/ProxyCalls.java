@@ -18,6 +18,7 @@ import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import testing.EchoGrpc;
 import testing.Message;
 
@@ -70,6 +71,24 @@ record ProxyCalls(Report report, DaprClient client, String app) {
     });
   }
 
+  /** What only the servers beside this client tell. */
+  void own() {
+    report.checkIfOwn("seen/proxy-grpc", () -> {
+      AtomicReference<Metadata> headers = new AtomicReference<>();
+      stub().withInterceptors(MetadataUtils.newCaptureMetadataInterceptor(headers, new AtomicReference<>()))
+          .unary(EchoService.text("hello"));
+      return headers.get().get(key("x-seen"));
+    }, seen -> {
+      same("dapr-app-id", false, seen.contains("dapr-app-id"));
+      same("dapr-caller-app-id", true, seen.contains("dapr-caller-app-id"));
+      same("dapr-callee-app-id", true, seen.contains("dapr-callee-app-id"));
+    });
+  }
+
+  private static Metadata.Key<String> key(String name) {
+    return Metadata.Key.of(name, Metadata.ASCII_STRING_MARSHALLER);
+  }
+
   void toNobody() {
     report.check("unknown-app/proxy-grpc", () -> {
       StatusRuntimeException error =
@@ -85,7 +104,7 @@ record ProxyCalls(Report report, DaprClient client, String app) {
   /** Without and with word to the sidecar that policies end where the stream begins. */
   private List<EchoGrpc.EchoStub> streaming() {
     Metadata stream = new Metadata();
-    stream.put(Metadata.Key.of("dapr-stream", Metadata.ASCII_STRING_MARSHALLER), "true");
+    stream.put(key("dapr-stream"), "true");
     EchoGrpc.EchoStub stub = client.newGrpcStub(app, EchoGrpc::newStub);
     return List.of(stub, stub.withInterceptors(MetadataUtils.newAttachHeadersInterceptor(stream)));
   }

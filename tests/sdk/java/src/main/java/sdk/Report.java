@@ -1,6 +1,7 @@
 package sdk;
 
 import java.util.Arrays;
+import java.util.List;
 import java.util.Objects;
 
 /** One line for each behaviour, and whether all were as expected. */
@@ -22,6 +23,30 @@ final class Report {
     } catch (Throwable cause) {
       failed = true;
       System.out.println("FAIL " + behaviour + ": " + cause.toString().replace('\n', ' '));
+    }
+  }
+
+  interface Ask {
+    String answer() throws Exception;
+  }
+
+  interface AnswerCheck {
+    void run(List<String> parts) throws Exception;
+  }
+
+  /** A check of what only the servers beside this client tell, in parts divided by commas. */
+  void checkIfOwn(String behaviour, Ask ask, AnswerCheck check) {
+    String answer;
+    try {
+      answer = ask.answer();
+    } catch (Exception cause) {
+      check(behaviour, () -> {
+        throw cause;
+      });
+      return;
+    }
+    if (answer != null) {
+      check(behaviour, () -> check.run(List.of(answer.split(","))));
     }
   }
 
