@@ -34,16 +34,25 @@ function askedToFail() {
   return { code, details: message, metadata };
 }
 
+/** How many clients wait for an answer that never comes. */
+let waiting = 0;
+
+// Beyond its proto, texts `wait` and `waiting` tell whether the server learns
+// that a client has given up.
 const echo = {
   Unary(call, done) {
     answerMetadata(call);
-    if (call.request.text === "wait") {
-      return;
+    switch (call.request.text) {
+      case "fail":
+        return done(askedToFail());
+      case "wait":
+        waiting += 1;
+        return call.on("cancelled", () => (waiting -= 1));
+      case "waiting":
+        return done(null, { text: String(waiting) });
+      default:
+        return done(null, call.request, trailers(call));
     }
-    if (call.request.text === "fail") {
-      return done(askedToFail());
-    }
-    done(null, call.request, trailers(call));
   },
 
   ServerStream(call) {

@@ -110,3 +110,29 @@ func eventually(ctx context.Context, what string, holds func() bool) error {
 	}
 	return nil
 }
+
+// givesUp cancels the call `wait` when it has reached the app, and waits until
+// the app knows.
+func givesUp(ctx context.Context, call func(context.Context, string) (string, error)) error {
+	waiting := func(wanted string) func() bool {
+		return func() bool {
+			count, err := call(ctx, "waiting")
+			return err == nil && count == wanted
+		}
+	}
+	given, giveUp := context.WithCancel(ctx)
+	defer giveUp()
+	ended := make(chan error, 1)
+	go func() {
+		_, err := call(given, "wait")
+		ended <- err
+	}()
+	if err := eventually(ctx, "the call reaches the app", waiting("1")); err != nil {
+		return err
+	}
+	giveUp()
+	return failed(
+		equal("the code", status.Code(<-ended), codes.Canceled),
+		eventually(ctx, "the app's call ends", waiting("0")),
+	)
+}

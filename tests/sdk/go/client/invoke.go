@@ -32,10 +32,12 @@ func invoke(c callee) {
 		{"invoke-body", c.body},
 		{"invoke-custom", c.custom},
 		{"invoke-empty", c.empty},
+		{"get-body", c.getBody},
 		{"headers", c.headers},
 		{"content-type", c.contentType},
 		{"binary", c.binary},
 		{"large", c.large},
+		{"too-large", c.tooLarge},
 		{"error", c.fail},
 	}
 	if c.server == "http" {
@@ -75,6 +77,12 @@ func (c callee) custom(ctx context.Context) error {
 func (c callee) empty(ctx context.Context) error {
 	answer, err := c.client.InvokeMethod(ctx, c.app, "echo", "post")
 	return failed(err, equalBytes("the answer", answer, nil))
+}
+
+func (c callee) getBody(ctx context.Context) error {
+	content := &dapr.DataContent{Data: []byte("x"), ContentType: "text/plain"}
+	answer, err := c.client.InvokeMethodWithContent(ctx, c.app, "echo", "get", content)
+	return failed(err, equalBytes("the answer", answer, []byte("x")))
 }
 
 // headers checks what the SDK's own methods do not show of an answer.
@@ -164,6 +172,12 @@ func (c callee) large(ctx context.Context) error {
 	content := &dapr.DataContent{Data: data, ContentType: "application/octet-stream"}
 	answer, err := c.client.InvokeMethodWithContent(ctx, c.app, "echo", "post", content)
 	return failed(err, equalBytes("the answer", answer, data))
+}
+
+func (c callee) tooLarge(ctx context.Context) error {
+	content := &dapr.DataContent{Data: make([]byte, 5<<20), ContentType: "application/octet-stream"}
+	_, err := c.client.InvokeMethodWithContent(ctx, c.app, "echo", "post", content)
+	return equal("the code", status.Code(err), codes.ResourceExhausted)
 }
 
 func (c callee) fail(ctx context.Context) error {

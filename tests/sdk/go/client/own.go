@@ -4,11 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strconv"
-	"time"
 
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"sdk/methods"
@@ -39,8 +36,8 @@ func (c callee) own() []behaviour {
 func (c callee) isOwn() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	_, err := seen(c.client.InvokeMethod(ctx, c.app, "seen", "get"))
-	return err == nil
+	seen, err := seen(c.client.InvokeMethod(ctx, c.app, "seen", "get"))
+	return err == nil && seen.Verb == "GET"
 }
 
 // seen is what the app's handler is given.
@@ -128,26 +125,8 @@ func (c callee) broken(ctx context.Context) error {
 
 // cancel checks that the app learns that its caller has given up.
 func (c callee) cancel(ctx context.Context) error {
-	before, err := c.cancelled(ctx)
-	if err != nil {
-		return err
-	}
-	soon, cancel := context.WithCancel(ctx)
-	time.AfterFunc(200*time.Millisecond, cancel)
-	_, err = c.client.InvokeMethod(soon, c.app, "wait", "get")
-	return failed(
-		equal("the code", status.Code(err), codes.Canceled),
-		eventually(ctx, "the app's call ends", func() bool {
-			now, err := c.cancelled(ctx)
-			return err == nil && now > before
-		}),
-	)
-}
-
-func (c callee) cancelled(ctx context.Context) (int, error) {
-	answer, err := c.client.InvokeMethod(ctx, c.app, "cancelled", "get")
-	if err != nil {
-		return 0, err
-	}
-	return strconv.Atoi(string(answer))
+	return givesUp(ctx, func(ctx context.Context, method string) (string, error) {
+		answer, err := c.client.InvokeMethod(ctx, c.app, method, "get")
+		return string(answer), err
+	})
 }

@@ -45,8 +45,8 @@ func proxy(client dapr.Client, app string, isOwn bool) {
 	if isOwn {
 		behaviours = append(behaviours, []behaviour{
 			{"proxy-headers", p.headers},
-			{"proxy-deadline", p.deadline},
 			{"proxy-cancel", p.cancel},
+			{"proxy-deadline", p.deadline},
 		}...)
 	}
 	for _, one := range behaviours {
@@ -168,37 +168,14 @@ func (p proxied) fail(ctx context.Context) error {
 func (p proxied) deadline(ctx context.Context) error {
 	soon, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
 	defer cancel()
-	return p.givesUp(ctx, soon, codes.DeadlineExceeded)
+	_, err := p.ask(p.to(soon), "wait")
+	return equal("the code", status.Code(err), codes.DeadlineExceeded)
 }
 
 func (p proxied) cancel(ctx context.Context) error {
-	soon, cancel := context.WithCancel(ctx)
-	time.AfterFunc(200*time.Millisecond, cancel)
-	return p.givesUp(ctx, soon, codes.Canceled)
-}
-
-// givesUp checks that both sides learn of the end.
-func (p proxied) givesUp(ctx, soon context.Context, code codes.Code) error {
-	before, err := p.cancelled(ctx)
-	if err != nil {
-		return err
-	}
-	_, err = p.ask(p.to(soon), "wait")
-	return failed(
-		equal("the code", status.Code(err), code),
-		eventually(ctx, "the app's call ends", func() bool {
-			now, err := p.cancelled(ctx)
-			return err == nil && now > before
-		}),
-	)
-}
-
-func (p proxied) cancelled(ctx context.Context) (int, error) {
-	answer, err := p.ask(p.to(ctx), "cancelled")
-	if err != nil {
-		return 0, err
-	}
-	return strconv.Atoi(answer)
+	return givesUp(ctx, func(ctx context.Context, text string) (string, error) {
+		return p.ask(p.to(ctx), text)
+	})
 }
 
 func (p proxied) unknownMethod(ctx context.Context) error {

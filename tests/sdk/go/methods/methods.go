@@ -23,17 +23,18 @@ type Seen struct {
 	Metadata    metadata.MD
 }
 
-var cancelled atomic.Int64
+var waiting atomic.Int64
 
-// Cancelled is how many calls ended before they were answered.
-func Cancelled() int64 {
-	return cancelled.Load()
+// Waiting is how many callers wait for an answer that never comes.
+func Waiting() string {
+	return fmt.Sprint(waiting.Load())
 }
 
 // Wait returns when the caller has given up.
 func Wait(ctx context.Context) error {
+	waiting.Add(1)
+	defer waiting.Add(-1)
 	<-ctx.Done()
-	cancelled.Add(1)
 	return ctx.Err()
 }
 
@@ -49,13 +50,13 @@ func First(ctx context.Context, key string) string {
 // Add registers the methods.
 func Add(service common.Service, echo common.ServiceInvocationHandler) {
 	for name, handler := range map[string]common.ServiceInvocationHandler{
-		"echo":      echo,
-		"verb":      verb,
-		"seen":      seen,
-		"nothing":   nothing,
-		"broken":    broken,
-		"wait":      wait,
-		"cancelled": countCancelled,
+		"echo":    echo,
+		"verb":    verb,
+		"seen":    seen,
+		"nothing": nothing,
+		"broken":  broken,
+		"wait":    wait,
+		"waiting": countWaiting,
 	} {
 		if err := service.AddServiceInvocationHandler(name, handler); err != nil {
 			log.Fatal(err)
@@ -100,8 +101,8 @@ func wait(ctx context.Context, _ *common.InvocationEvent) (*common.Content, erro
 	return nil, Wait(ctx)
 }
 
-func countCancelled(context.Context, *common.InvocationEvent) (*common.Content, error) {
-	return text(fmt.Sprint(Cancelled())), nil
+func countWaiting(context.Context, *common.InvocationEvent) (*common.Content, error) {
+	return text(Waiting()), nil
 }
 
 func healthy(context.Context) error {

@@ -15,7 +15,7 @@ import (
 )
 
 // service is `testing.Echo`. Beyond its proto it sends metadata back, and text
-// `wait` and `cancelled` tell whether it learns that a caller has given up.
+// `wait` and `waiting` tell whether it learns that a caller has given up.
 type service struct {
 	echo.UnimplementedEchoServer
 }
@@ -32,8 +32,8 @@ func (service) Unary(ctx context.Context, message *echo.Message) (*echo.Message,
 		return nil, explained(codes.FailedPrecondition, "asked to fail", "ASKED_TO_FAIL")
 	case "wait":
 		return nil, methods.Wait(ctx)
-	case "cancelled":
-		return &echo.Message{Text: fmt.Sprint(methods.Cancelled())}, nil
+	case "waiting":
+		return &echo.Message{Text: methods.Waiting()}, nil
 	}
 	return message, nil
 }

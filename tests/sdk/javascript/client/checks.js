@@ -2,6 +2,7 @@
 
 // Runs behaviours one by one and prints a line for each.
 
+const { setTimeout: sleep } = require("node:timers/promises");
 const { inspect, isDeepStrictEqual } = require("node:util");
 
 /** Longer than any call here takes; shorter than the test waits. */
@@ -55,6 +56,17 @@ async function rejected(promise) {
   throw new Error(`an error was expected, ${short(answer)} came`);
 }
 
+/** Repeats a condition until it holds. */
+async function eventually(what, holds) {
+  const end = Date.now() + PATIENCE;
+  while (!(await holds())) {
+    if (Date.now() > end) {
+      throw new Error(`${what}: not in time`);
+    }
+    await sleep(20);
+  }
+}
+
 function short(value) {
   const text = inspect(value, { breakLength: Infinity, depth: 6 });
   return text.length > 500 ? `${text.slice(0, 500)}…` : text;
@@ -64,4 +76,4 @@ function allHeld() {
   return !missed;
 }
 
-module.exports = { PATIENCE, allHeld, check, contains, equal, rejected };
+module.exports = { allHeld, check, contains, equal, eventually, rejected };

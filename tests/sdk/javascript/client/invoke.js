@@ -8,6 +8,8 @@ const { ErrorInfo } = require("../protos");
 const { check, contains, equal, rejected } = require("./checks");
 
 const { DELETE, GET, POST } = HttpMethod;
+/** Bytes of a body, unless a sidecar is told otherwise. */
+const LIMIT = 4 * 1024 * 1024;
 const VERBS = Object.values(HttpMethod);
 
 /** What the HTTP client's errors carry as text. */
@@ -48,6 +50,13 @@ async function invoke({ api, client, server, app }) {
       await unparsed(call("echo", POST, ""), "");
     }
   });
+
+  // node-fetch refuses a GET request with a body.
+  if (api === "grpc") {
+    await both("get-body", async () => {
+      equal(await call("echo", GET, { a: 1 }), { a: 1 });
+    });
+  }
 
   await both("large", async () => {
     const order = { text: "x".repeat(1024 * 1024) };
@@ -184,7 +193,20 @@ const errors = {
   },
 };
 
-async function invokeNobody(api, client) {
+async function refuse(api, client, app) {
+  await check(`too-large/${api}`, async () => {
+    const answer = client.invoker.invoke(app, "echo", POST, { text: "x".repeat(LIMIT) });
+    if (api === "http") {
+      const { error_msg, status } = await refusal(answer);
+      equal([status, JSON.parse(error_msg).errorCode], [500, "ERR_DIRECT_INVOKE"]);
+      contains(error_msg, "too large");
+    } else {
+      equal((await status(answer)).code, Code.ResourceExhausted, "the code");
+    }
+    // The connection ends with a request that was not read to its end.
+    await client.stop();
+  });
+
   await check(`unknown-app/${api}`, async () => {
     const answer = client.invoker.invoke("nobody", "echo", POST, { a: 1 });
     if (api === "http") {
@@ -199,4 +221,4 @@ async function invokeNobody(api, client) {
   });
 }
 
-module.exports = { invoke, invokeNobody, invokeOwn, isOwn };
+module.exports = { invoke, invokeOwn, isOwn, refuse };

@@ -4,7 +4,7 @@
 
 const { allHeld } = require("./checks");
 const { open } = require("./clients");
-const { invoke, invokeNobody, invokeOwn, isOwn } = require("./invoke");
+const { invoke, invokeOwn, isOwn, refuse } = require("./invoke");
 const { endpoint, health, metadata, otherApi, shutdown, token } = require("./sidecar");
 const { proxy, proxyOwn } = require("./proxy");
 
@@ -20,7 +20,7 @@ async function main() {
     if (DAPR_API_TOKEN) {
       await token(api);
     }
-    await invokeNobody(api, client);
+    await refuse(api, client, TARGET_HTTP || TARGET_GRPC);
     for (const [server, app] of Object.entries({ http: TARGET_HTTP, grpc: TARGET_GRPC })) {
       const callee = { api, client, server, app };
       if (app) {

@@ -5,7 +5,7 @@
 
 const grpc = require("@grpc/grpc-js");
 const { Echo, errorInfo } = require("../protos");
-const { check, equal, rejected } = require("./checks");
+const { check, equal, eventually, rejected } = require("./checks");
 
 const { DAPR_API_TOKEN, DAPR_GRPC_PORT } = process.env;
 
@@ -142,9 +142,14 @@ async function proxyOwn(app) {
     equal(trailers.get("x-trailer"), ["from the client"], "the app's trailers");
   });
 
-  await both("proxy-deadline", async () => {
-    const error = await rejected(ask("wait", to(app), { deadline: Date.now() + 200 }));
-    equal(error.code, grpc.status.DEADLINE_EXCEEDED, "the code");
+  await both("proxy-cancel", async () => {
+    const waiting = async () => (await ask("waiting")).answer.text;
+    let call;
+    const error = rejected(unary((done) => (call = echo.Unary({ text: "wait" }, to(app), {}, done))));
+    await eventually("the call reaches the server", async () => (await waiting()) === "1");
+    call.cancel();
+    equal((await error).code, grpc.status.CANCELLED, "the code");
+    await eventually("the server's call ends", async () => (await waiting()) === "0");
   });
 
   echo.close();
