@@ -9,7 +9,16 @@ use super::paths;
 
 /// From the bottom up: a module imports its own layer and those before it.
 const LAYERS: &[&[&str]] = &[
-    &["host", "me", "message", "metrics", "reflection", "rpc", "trace", "wire"],
+    &[
+        "host",
+        "me",
+        "message",
+        "metrics",
+        "reflection",
+        "rpc",
+        "trace",
+        "wire",
+    ],
     &["resolve", "transport", "channel", "policies", "resources"],
     &["invoke"],
     &["http", "grpc", "internal"],
