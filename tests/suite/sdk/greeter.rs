@@ -3,7 +3,7 @@
 
 use tests::{Process, binaries};
 
-use super::project::{Installed, PYTHON, Project};
+use super::project::{GO, Installed, JAVA, JAVASCRIPT, PYTHON, Project};
 use crate::room::Room;
 
 const RUN_SERVER: &str = "dapr run --app-id server --app-port 50051 -- ";
@@ -47,32 +47,55 @@ fn greeted(room: &Room, installed: &Installed, arguments: &str) -> Vec<String> {
     said(&client, "Greeting: Hello ")
 }
 
-fn greets(greeter: &Greeter, run_server: &str) {
-    documented(&format!("{run_server}<program>"));
+fn greets(greeter: &Greeter) {
     documented(&format!("{RUN_SERVER}{}", greeter.server));
     documented(&format!("{RUN_CLIENT}{}", greeter.client));
     documented(&format!("{RUN_CLIENT}{} stream", greeter.client));
-    documented(STOP);
     let installed = greeter.project.install();
     let room = Room::new(&[]);
     let (status, out, err) = room.run(room.home(), "dapr init");
     assert!(status.success(), "{out}{err}");
+    for run in [RUN_SERVER, RUN_GRPC_SERVER] {
+        documented(&format!("{run}<program>"));
+        greets_behind(run, &room, &installed);
+    }
+}
 
+fn greets_behind(run_server: &str, room: &Room, installed: &Installed) {
     let program = installed.words("greeter-server");
     let server = room.start(room.home(), &format!("{run_server}{program}"));
     server.wait_for_output("dapr initialized. Status: Running.");
     let name = ["Darth Tyrannus".to_owned()];
-    assert_eq!(greeted(&room, &installed, ""), name);
+    assert_eq!(greeted(room, installed, ""), name);
     let mut received = name.to_vec();
-    let names = greeted(&room, &installed, " stream");
+    let names = greeted(room, installed, " stream");
     assert!(names.len() > 1, "one message is no stream: {names:?}");
     received.extend(names);
+    documented(STOP);
     let (status, out, err) = room.run(room.home(), STOP);
     assert!(status.success(), "{out}{err}");
     server.wait_for_code(0);
     assert_eq!(said(&server, "Received: "), received);
     room.assert_empty();
 }
+
+const IN_GO: Greeter = Greeter {
+    project: GO,
+    server: "go run ./server",
+    client: "go run ./client",
+};
+
+const IN_JAVA: Greeter = Greeter {
+    project: JAVA,
+    server: "java -cp target/greeter.jar greeter.Server",
+    client: "java -cp target/greeter.jar greeter.Client",
+};
+
+const IN_JAVASCRIPT: Greeter = Greeter {
+    project: JAVASCRIPT,
+    server: "node server.js",
+    client: "node client.js",
+};
 
 const IN_PYTHON: Greeter = Greeter {
     project: PYTHON,
@@ -81,11 +104,21 @@ const IN_PYTHON: Greeter = Greeter {
 };
 
 #[test]
-fn python_greets() {
-    greets(&IN_PYTHON, RUN_SERVER);
+fn go() {
+    greets(&IN_GO);
 }
 
 #[test]
-fn python_greets_with_a_grpc_app() {
-    greets(&IN_PYTHON, RUN_GRPC_SERVER);
+fn java() {
+    greets(&IN_JAVA);
+}
+
+#[test]
+fn javascript() {
+    greets(&IN_JAVASCRIPT);
+}
+
+#[test]
+fn python() {
+    greets(&IN_PYTHON);
 }

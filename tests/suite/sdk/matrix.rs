@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use parking_lot::Mutex;
 
 use super::mesh::{Role, Stage, Tokens};
-use super::project::{FLASK, GRPC, PYTHON, Project};
+use super::project::{FLASK, GO, GRPC, JAVA, JAVASCRIPT, PYTHON, Project, RUST};
 use super::report::{Said, Table};
 
 /// A column of the table: which programs play.
@@ -29,6 +29,9 @@ impl Column {
 }
 
 const COLUMNS: &[Column] = &[
+    Column::of(GO),
+    Column::of(JAVA),
+    Column::of(JAVASCRIPT),
     Column::of(PYTHON),
     Column {
         name: "python-aio",
@@ -40,6 +43,7 @@ const COLUMNS: &[Column] = &[
         servers: &[FLASK, GRPC],
         ..Column::of(PYTHON)
     },
+    Column::of(RUST),
 ];
 
 /// Filled by the tests, printed by the last of them.
@@ -95,6 +99,21 @@ fn holds(name: &'static str) {
 }
 
 #[test]
+fn go() {
+    holds("go");
+}
+
+#[test]
+fn java() {
+    holds("java");
+}
+
+#[test]
+fn javascript() {
+    holds("javascript");
+}
+
+#[test]
 fn python() {
     holds("python");
 }
@@ -107,4 +126,9 @@ fn python_aio() {
 #[test]
 fn python_flask() {
     holds("python-flask");
+}
+
+#[test]
+fn rust() {
+    holds("rust");
 }

@@ -43,14 +43,41 @@ pub(super) const FLASK: Role = Role {
     kind: Kind::Http,
 };
 
+/// For SDKs whose gRPC servers take no service beside Dapr's.
+const PROXY: Role = Role {
+    name: "server-proxy",
+    kind: Kind::Proxy,
+};
+
+pub(super) const GO: Project = Project {
+    language: "go",
+    tool: &["go", "version"],
+    servers: &[HTTP, GRPC],
+};
+
+pub(super) const JAVA: Project = Project {
+    language: "java",
+    tool: &["javac", "-version"],
+    servers: &[HTTP, GRPC],
+};
+
+pub(super) const JAVASCRIPT: Project = Project {
+    language: "javascript",
+    tool: &["node", "--version"],
+    servers: &[HTTP, GRPC, PROXY],
+};
+
 pub(super) const PYTHON: Project = Project {
     language: "python",
     tool: &["python3", "--version"],
     servers: &[HTTP, GRPC],
 };
 
-/// All of them.
-pub(super) const PROJECTS: &[Project] = &[PYTHON];
+pub(super) const RUST: Project = Project {
+    language: "rust",
+    tool: &["cargo", "--version"],
+    servers: &[GRPC],
+};
 
 /// Built or fetched by an installation a developer made beside the sources.
 const NOT_SOURCES: &[&str] = &["node_modules", "target", "__pycache__", ".venv", ".dapr"];
