@@ -117,6 +117,8 @@ impl GrpcStatus {
     /// What these trailers say; `None` without a code.
     pub(crate) fn from_trailers(trailers: &HeaderMap) -> Option<Self> {
         let mut trailers = trailers.clone();
+        // Part of an answer that has nothing else.
+        trailers.remove("content-type");
         let code = trailers
             .remove("grpc-status")?
             .to_str()

@@ -58,7 +58,8 @@ fn failing() -> GrpcApp {
             let entry = |name: &str| call.header(name).and_then(|n| n.parse::<usize>().ok());
             let until = entry("x-until").unwrap_or(usize::MAX);
             let code = entry("x-code").unwrap_or(0);
-            let mut status = GrpcStatus::error(u32::try_from(code).unwrap_or(2), "failed")
+            let text = if code == 0 { "" } else { "failed" };
+            let mut status = GrpcStatus::error(u32::try_from(code).unwrap_or(2), text)
                 .trailer("x-number", &number.to_string());
             if number >= until {
                 status = GrpcStatus::ok().trailer("x-number", &number.to_string());

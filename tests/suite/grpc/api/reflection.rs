@@ -77,13 +77,14 @@ fn ask(client: &GrpcClient, request: &GrpcRequest, questions: &[Question]) -> Ve
         .iter()
         .map(|question| {
             stream.send(question.encode_to_vec()).unwrap();
-            let message = stream.receive().unwrap().expect("an answer");
-            Answer::decode(message.data).unwrap()
+            let message = stream.receive().unwrap();
+            message.map(|message| Answer::decode(message.data).unwrap())
         })
-        .collect();
+        .collect::<Option<_>>();
     stream.finish();
-    stream.answer().unwrap().expect(0, "");
-    answers
+    let end = stream.answer().unwrap();
+    end.expect(0, "");
+    answers.expect("an answer to each question")
 }
 
 fn names(answer: &Answer) -> Vec<&str> {

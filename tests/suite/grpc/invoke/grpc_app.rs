@@ -107,7 +107,7 @@ fn metadata_goes_there_and_back() {
             ("x-multi", &["1", "2"][..]),
             ("x-raw-bin", &["AAEC/w"]),
             ("authorization", &["Bearer x"]),
-            ("dapr-accept", &["text/x"]),
+            ("accept", &["text/x"]),
             ("dapr-caller-app-id", &[caller]),
             ("dapr-callee-app-id", &["callee"]),
             ("dapr-caller-namespace", &["default"]),

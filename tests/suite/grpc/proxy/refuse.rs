@@ -69,6 +69,7 @@ fn a_path_that_normalisation_changes_is_refused() {
             "/testing.Kinds/x/../Unary",
         ] {
             table.row(&format!("{way}, {path}"), || {
+                stage.app.take();
                 let request = GrpcRequest::new(path).to("callee");
                 let answer = client.call(&request, &["x"]).unwrap();
                 assert_eq!(answer.code(), 3, "{answer:?}");
@@ -84,6 +85,7 @@ fn a_path_that_normalisation_changes_is_refused() {
             "/testing.Kinds/Unary?dapr-app-id=callee",
         ] {
             table.row(&format!("{way}, {path}"), || {
+                stage.app.take();
                 let request = GrpcRequest::new(path).to("callee");
                 if let Ok(answer) = client.call(&request, &["x"]) {
                     assert_ne!(answer.code(), 0, "{answer:?}");

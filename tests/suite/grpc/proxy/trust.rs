@@ -34,7 +34,6 @@ fn the_list_of_the_callee_judges_the_method() {
         ("/helloworld.Greeter/SayHelloStream", false),
         ("/helloworld.Greeter/sayhello", false),
         ("/helloworld.greeter/SayHello", false),
-        ("/helloworld.Greeter", false),
     ] {
         for (who, sidecar) in [("caller", &stage.caller), ("stranger", &stranger)] {
             table.row(&format!("{who}, {path}"), || {
