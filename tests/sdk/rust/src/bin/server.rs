@@ -20,6 +20,7 @@ use sdk_rust::runtime::{
     TopicEventBulkRequest, TopicEventBulkResponse, TopicEventRequest, TopicEventResponse,
 };
 use tokio_stream::{Stream, StreamExt, iter};
+use tonic::codec::CompressionEncoding;
 use tonic::metadata::MetadataMap;
 use tonic::service::LayerExt as _;
 use tonic::transport::Server;
@@ -31,10 +32,13 @@ struct App;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let port = env::var("APP_PORT")?.parse()?;
+    let echo = EchoServer::new(App)
+        .accept_compressed(CompressionEncoding::Gzip)
+        .send_compressed(CompressionEncoding::Gzip);
     let token = AppApiTokenLayer::from_env();
     Server::builder()
         .add_service(token.named_layer(AppCallbackServer::new(App)))
-        .add_service(token.named_layer(EchoServer::new(App)))
+        .add_service(token.named_layer(echo))
         // Probes come without a token.
         .add_service(AppCallbackHealthCheckServer::new(App))
         .serve(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))

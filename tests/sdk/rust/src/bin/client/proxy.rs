@@ -10,6 +10,7 @@ use sdk_rust::report::{Held, Report, failure, same};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{StreamExt, iter};
+use tonic::codec::CompressionEncoding;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
@@ -61,6 +62,9 @@ pub(crate) async fn to_grpc(report: &mut Report, app: &str) -> Held {
         .check("proxy-unary/grpc-grpc", unary(&mut plain))
         .await;
     report
+        .check("proxy-gzip/grpc-grpc", gzip(plain.clone()))
+        .await;
+    report
         .check("proxy-error/grpc-grpc", error(&mut plain))
         .await;
     report
@@ -97,6 +101,15 @@ pub(crate) async fn to_nobody(report: &mut Report, app: &str) -> Held {
 async fn unary(client: &mut Proxied) -> Held {
     let answer = client.unary(text("hello")).await?.into_inner();
     same("answer", text("hello"), answer)
+}
+
+async fn gzip(client: Proxied) -> Held {
+    let mut client = client
+        .send_compressed(CompressionEncoding::Gzip)
+        .accept_compressed(CompressionEncoding::Gzip);
+    let sent = text(&"hello ".repeat(1000));
+    let answer = client.unary(sent.clone()).await?.into_inner();
+    same("answer", sent, answer)
 }
 
 async fn error(client: &mut Proxied) -> Held {

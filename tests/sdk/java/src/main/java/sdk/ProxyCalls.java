@@ -29,6 +29,10 @@ record ProxyCalls(Report report, DaprClient client, String app) {
   void all() {
     report.check("proxy-unary/grpc-grpc", () ->
         same("answer", "hello", stub().unary(EchoService.text("hello")).getText()));
+    report.check("proxy-gzip/grpc-grpc", () -> {
+      String text = "hello ".repeat(1000);
+      same("answer", text, stub().withCompression("gzip").unary(EchoService.text(text)).getText());
+    });
     report.check("proxy-error/grpc-grpc", () -> {
       StatusRuntimeException error =
           thrown(StatusRuntimeException.class, () -> stub().unary(EchoService.text("fail")));
