@@ -19,7 +19,7 @@ use hyper::body::Incoming;
 use lifecycle::health::Health;
 use tokio::sync::mpsc;
 
-use crate::{invoke::Invoker, me::Me, message::Body};
+use crate::{invoke::Invoker, me::Me, message::Body, policies::Live};
 
 pub(crate) use metadata::{AppConnection, HealthProperties, Metadata};
 pub(crate) use public::public;
@@ -45,6 +45,8 @@ pub(crate) struct Api {
     pub(crate) header_limit: usize,
     /// Settings of the API log; `None` when it is off.
     pub(crate) log: Option<ApiLog>,
+    /// Policies in force, some of which are told of.
+    pub(crate) policies: Arc<Live>,
 }
 
 /// How calls of the API are logged.

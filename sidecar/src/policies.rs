@@ -38,6 +38,8 @@ struct Policies {
     access: Option<Arc<AccessList>>,
     /// `None`: there is no Resiliency.
     resiliency: Option<Arc<Resiliency>>,
+    /// Names of the objects it was made of.
+    names: Vec<String>,
 }
 
 /// The policies of this process; shared by all workers.
@@ -78,9 +80,12 @@ impl Live {
             resilient: AtomicBool::new(false),
             breakers: Breakers::default(),
         };
+        let access = live.access_list(access)?;
+        let (resiliency, names) = live.merged(resiliencies);
         live.store(Policies {
-            access: live.access_list(access)?,
-            resiliency: live.merged(resiliencies),
+            access,
+            resiliency,
+            names,
         });
         Ok(live)
     }
@@ -93,9 +98,11 @@ impl Live {
             error!(target: SCOPE, "{invalid}; the access control list in force stays");
             self.policies.load().access.clone()
         });
+        let (resiliency, names) = self.merged(resiliencies);
         self.store(Policies {
             access,
-            resiliency: self.merged(resiliencies),
+            resiliency,
+            names,
         });
     }
 
@@ -119,6 +126,11 @@ impl Live {
             return None;
         }
         self.policies.load().resiliency.clone()
+    }
+
+    /// Names of the Resiliency objects in force.
+    pub(crate) fn resiliency_names(&self) -> Vec<String> {
+        self.policies.load().names.clone()
     }
 
     /// The circuit breakers; they outlive every change.
@@ -152,9 +164,9 @@ impl Live {
     }
 
     /// All objects in one name space; one that is wrong disables itself only.
-    fn merged(&self, objects: &[Value]) -> Option<Arc<Resiliency>> {
+    fn merged(&self, objects: &[Value]) -> (Option<Arc<Resiliency>>, Vec<String>) {
         let mut merge = Merge::default();
-        let mut loaded = false;
+        let mut names = Vec::new();
         for object in objects {
             if !convert::is_in_scope(object, &self.app_id) {
                 continue;
@@ -167,14 +179,14 @@ impl Live {
                 .and_then(|spec| merge.add(&spec).map_err(|error| error.to_string()));
             match added {
                 Ok(warnings) => {
-                    loaded = true;
+                    names.push(name.to_owned());
                     for warning in warnings {
                         warn!(target: SCOPE, "{warning}");
                     }
                 }
                 Err(reason) => {
-                    let named = convert::full_name(object);
-                    error!(target: SCOPE, "Could not read resiliency policy {named}: {reason}");
+                    let full_name = convert::full_name(object);
+                    error!(target: SCOPE, "Could not read resiliency policy {full_name}: {reason}");
                 }
             }
         }
@@ -182,6 +194,7 @@ impl Live {
         for warning in warnings {
             warn!(target: SCOPE, "{warning}");
         }
-        loaded.then(|| Arc::new(resiliency))
+        let resiliency = (!names.is_empty()).then(|| Arc::new(resiliency));
+        (resiliency, names)
     }
 }

@@ -76,6 +76,38 @@ pub(crate) fn succeeded(headers: HeaderMap, message: Bytes, trailers: HeaderMap)
     response
 }
 
+/// Initial metadata, no message, and trailers that say how it ended.
+pub(crate) fn ended(headers: HeaderMap, trailers: HeaderMap) -> Response<Body> {
+    let mut response = Response::new(Body::stream(answer::Single::without_message(trailers)));
+    *response.headers_mut() = headers;
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/grpc"),
+    );
+    response
+}
+
+/// When the client of a call gives up, where it says so.
+///
+/// # Errors
+/// It says so in no known form.
+pub(crate) fn deadline(metadata: &HeaderMap) -> Result<Option<Instant>, Status> {
+    let Some(given) = metadata.get("grpc-timeout") else {
+        return Ok(None);
+    };
+    let time = api::metadata::timeout::parse(given).ok_or_else(|| {
+        let text = String::from_utf8_lossy(given.as_bytes());
+        let shown = policy::method::quote(&text);
+        Status::new(
+            Code::Internal,
+            format!(
+                "malformed grpc-timeout: {shown}; expected up to 8 digits and one of H M S m u n"
+            ),
+        )
+    })?;
+    Ok(Instant::now().checked_add(time))
+}
+
 /// Trailers that say `status`.
 pub(crate) fn trailers(status: &Status) -> HeaderMap {
     let mut trailers = HeaderMap::with_capacity(2);

@@ -356,6 +356,7 @@ impl Parts {
             body_limit: config.body_limit,
             header_limit: config.header_limit,
             log: api_log(config, configuration),
+            policies: Arc::clone(&policies),
         });
         Ok(Self {
             api,

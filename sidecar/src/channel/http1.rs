@@ -13,7 +13,14 @@ impl Channel {
     pub(super) async fn over_http1(&self, mut request: Request) -> Result<Response, ChannelError> {
         let content_type = match &request.content {
             Content::Http => request.headers.remove(header::CONTENT_TYPE),
-            Content::Grpc(content) => content_type(&content.content_type, &content.type_url),
+            Content::Grpc(content) => {
+                if let Ok(authority) = HeaderValue::from_maybe_shared(content.authority.clone())
+                    && !authority.is_empty()
+                {
+                    request.headers.insert("dapr-authority", authority);
+                }
+                content_type(&content.content_type, &content.type_url)
+            }
         };
         if let Content::Grpc(content) = &request.content
             && !content.has_extension

@@ -29,11 +29,10 @@ use crate::{
 const HTTP_STATUS: &str = "dapr-http-status";
 
 pub(super) async fn serve(front: &Front, request: Request<Incoming>) -> Response<Body> {
-    let deadline = request
-        .headers()
-        .get("grpc-timeout")
-        .and_then(metadata::timeout::parse)
-        .and_then(|time| Instant::now().checked_add(time));
+    let deadline = match rpc::deadline(request.headers()) {
+        Ok(deadline) => deadline,
+        Err(status) => return rpc::failed(&status),
+    };
     rpc::within(deadline, answer(front, request, deadline), || {
         Box::new(rpc::failed(&rpc::deadline_exceeded()))
     })
@@ -124,9 +123,8 @@ async fn of_http(
     metadata::to_grpc_client(&mut headers, false);
     headers.insert(HTTP_STATUS, HeaderValue::from(code));
     if !response.status.is_success() {
-        let mut failed = rpc::failed(&Status::of_http(code, &body));
-        merge(failed.headers_mut(), headers);
-        return Ok(failed);
+        let trailers = rpc::trailers(&Status::of_http(code, &body));
+        return Ok(rpc::ended(headers, trailers));
     }
     let message = InvokeResponse {
         data: Some(prost_types::Any {
@@ -152,11 +150,8 @@ async fn of_grpc(
     let mut trailers = reply.trailers;
     metadata::to_grpc_client(&mut trailers, true);
     if reply.status.code != Code::Ok {
-        // Without a message everything is in one block.
-        let mut failed = rpc::failed(&reply.status);
-        merge(failed.headers_mut(), headers);
-        merge(failed.headers_mut(), trailers);
-        return Ok(failed);
+        reply.status.write_headers(&mut trailers);
+        return Ok(rpc::ended(headers, trailers));
     }
     let body = whole(target, reply.body, limit).await?;
     let text = |bytes: &Bytes| String::from_utf8_lossy(bytes).into_owned();
@@ -204,17 +199,4 @@ fn too_large(length: usize, limit: usize) -> Status {
         Code::ResourceExhausted,
         format!("grpc: trying to send message larger than max ({length} vs. {limit})"),
     )
-}
-
-/// Adds metadata to a block that says how the call ended.
-fn merge(into: &mut HeaderMap, from: HeaderMap) {
-    let mut name = None;
-    for (next, value) in from {
-        if next.is_some() {
-            name = next;
-        }
-        if let Some(name) = &name {
-            into.append(name.clone(), value);
-        }
-    }
 }

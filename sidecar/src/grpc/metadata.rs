@@ -3,7 +3,7 @@
 
 use api::runtime::v1::{
     ActorRuntime, AppConnectionHealthProperties, AppConnectionProperties, GetMetadataResponse,
-    SetMetadataRequest, actor_runtime::ActorRuntimeStatus,
+    MetadataResiliency, SetMetadataRequest, actor_runtime::ActorRuntimeStatus,
 };
 use http::HeaderMap;
 
@@ -22,6 +22,12 @@ pub(super) fn get(api: &Api) -> GetMetadataResponse {
             host_ready: false,
             placement: "placement: disconnected".to_owned(),
         }),
+        resiliencies: api
+            .policies
+            .resiliency_names()
+            .into_iter()
+            .map(|name| MetadataResiliency { name })
+            .collect(),
         ..GetMetadataResponse::default()
     }
 }

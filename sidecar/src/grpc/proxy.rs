@@ -4,11 +4,9 @@
 use api::{
     grpc::{Code, Status},
     headers::{CALLEE_APP_ID, DAPR_APP_ID},
-    metadata,
 };
 use http::{HeaderMap, HeaderName, Request, Response, uri::PathAndQuery};
 use hyper::body::Incoming;
-use tokio::time::Instant;
 
 use super::{Front, error};
 use crate::{
@@ -31,13 +29,10 @@ pub(super) async fn serve(front: &Front, request: Request<Incoming>) -> Response
     let Some(target) = text(&metadata, &CALLEE_APP_ID).or_else(|| policy.clone()) else {
         return rpc::failed(&no_target(path.path()));
     };
-    if let Err(status) = judge(path.path()) {
-        return rpc::failed(&status);
-    }
-    let deadline = metadata
-        .get("grpc-timeout")
-        .and_then(metadata::timeout::parse)
-        .and_then(|time| Instant::now().checked_add(time));
+    let deadline = match judge(path.as_str()).and_then(|()| rpc::deadline(&metadata)) {
+        Ok(deadline) => deadline,
+        Err(status) => return rpc::failed(&status),
+    };
     let context = trace::from_grpc_client(&mut metadata);
     let call = Proxied {
         target,

@@ -108,6 +108,13 @@ struct Document<'a> {
     extended: &'a BTreeMap<String, String>,
     app_connection_properties: &'a AppConnection,
     actor_runtime: ActorRuntime,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    resiliencies: Vec<Named>,
+}
+
+#[derive(Serialize)]
+struct Named {
+    name: String,
 }
 
 /// There are no actors; clients read that here.
@@ -131,6 +138,12 @@ pub(super) fn get(api: &Api) -> Response<Body> {
             host_ready: false,
             placement: "placement: disconnected",
         },
+        resiliencies: api
+            .policies
+            .resiliency_names()
+            .into_iter()
+            .map(|name| Named { name })
+            .collect(),
     };
     // Strings and numbers only: this cannot fail.
     json(serde_json::to_string(&document).unwrap_or_default() + "\n")

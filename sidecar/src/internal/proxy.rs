@@ -7,7 +7,6 @@ use api::{
 };
 use http::{HeaderMap, HeaderValue, Request, Response, uri::PathAndQuery};
 use hyper::body::Incoming;
-use tokio::time::Instant;
 
 use super::{Caller, Internal, access};
 use crate::{
@@ -22,14 +21,12 @@ pub(super) async fn serve(server: &Internal, request: Request<Incoming>) -> Resp
         Some(path) => path,
         None => PathAndQuery::from_static("/"),
     };
-    if let Err(status) = admit(server, path.path(), &parts.headers) {
-        return rpc::failed(&status);
-    }
+    let admitted = admit(server, path.as_str(), &parts.headers);
+    let deadline = match admitted.and_then(|()| rpc::deadline(&parts.headers)) {
+        Ok(deadline) => deadline,
+        Err(status) => return rpc::failed(&status),
+    };
     let mut metadata = parts.headers;
-    let deadline = metadata
-        .get("grpc-timeout")
-        .and_then(metadata::timeout::parse)
-        .and_then(|time| Instant::now().checked_add(time));
     let claimed = metadata.get(CALLER_APP_ID).cloned();
     metadata::proxied(&mut metadata);
     identify(server, &mut metadata, claimed);

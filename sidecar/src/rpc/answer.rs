@@ -52,6 +52,10 @@ impl<G> Flow<G> {
     }
 }
 
+fn is_success(trailers: &HeaderMap) -> bool {
+    Status::from_headers(trailers).is_some_and(|status| status.code == Code::Ok)
+}
+
 /// The status of a stream that broke off.
 pub(crate) fn cut(error: &h2::Error) -> Status {
     let code = match error.reason() {
@@ -106,10 +110,14 @@ impl<G: Unpin> http_body::Body for Flow<G> {
             }
             None => {
                 let last = match ready!(this.recv.poll_trailers(context)) {
-                    Ok(Some(trailers)) => {
-                        this.held = None;
-                        Frame::trailers(trailers)
-                    }
+                    Ok(Some(trailers)) => match this.meter.finish() {
+                        // A failure says more than a cut message.
+                        Err(status) if is_success(&trailers) => this.end(&status),
+                        _ => {
+                            this.held = None;
+                            Frame::trailers(trailers)
+                        }
+                    },
                     Ok(None) => this.end(&Status::new(
                         Code::Internal,
                         "server closed the stream without sending trailers",
@@ -139,6 +147,15 @@ impl Single {
     pub(super) fn new(message: Bytes, trailers: HeaderMap) -> Self {
         Self {
             message: Some(message),
+            trailers: Some(trailers),
+        }
+    }
+}
+
+impl Single {
+    pub(super) fn without_message(trailers: HeaderMap) -> Self {
+        Self {
+            message: None,
             trailers: Some(trailers),
         }
     }

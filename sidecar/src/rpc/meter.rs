@@ -36,6 +36,18 @@ impl Meter {
         }
     }
 
+    /// Call at the end of the stream.
+    ///
+    /// # Errors
+    /// The last message was cut.
+    pub(super) fn finish(&self) -> Result<(), Status> {
+        if self.seen == 0 && self.left == 0 {
+            Ok(())
+        } else {
+            Err(Status::new(Code::Internal, "unexpected EOF"))
+        }
+    }
+
     /// Takes the next piece of the stream.
     ///
     /// # Errors
@@ -108,18 +120,22 @@ where
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.project();
+        let end = |meter: &Meter| {
+            let cut = meter.finish().err();
+            Poll::Ready(cut.map(|status| Err(BodyError::Receive(status))))
+        };
         let Some(frame) = ready!(this.body.poll_frame(context)) else {
-            return Poll::Ready(None);
+            return end(this.meter);
         };
         let Ok(data) = frame.map_err(Into::into)?.into_data() else {
-            return Poll::Ready(None);
+            return end(this.meter);
         };
         this.meter.pass(&data).map_err(BodyError::Receive)?;
         Poll::Ready(Some(Ok(Frame::data(data))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.is_end_stream() && self.meter.finish().is_ok()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -153,6 +169,19 @@ mod tests {
                 "grpc: received message larger than max (11 vs. 10)"
             );
         }
+    }
+
+    #[test]
+    fn a_cut_message_is_noticed() {
+        let whole = message(4);
+        for length in 1..whole.len() {
+            let mut meter = Meter::new(10);
+            meter.pass(&whole[..length]).unwrap();
+            assert!(meter.finish().is_err(), "{length}");
+        }
+        let mut meter = Meter::new(10);
+        meter.pass(&whole).unwrap();
+        assert!(meter.finish().is_ok());
     }
 
     #[test]

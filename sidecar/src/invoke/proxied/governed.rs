@@ -14,6 +14,7 @@ use api::{
     grpc::{Code, Status},
 };
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::Frame;
 use policy::resiliency::{Retry, Rules};
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
@@ -41,14 +42,33 @@ enum Failed {
     /// There is no answer.
     Error(InvokeError),
     /// The answer is a failure and nothing else.
-    Answer(RpcAnswer, Status),
+    Answer(RpcAnswer, Failure),
+}
+
+/// How an answer failed.
+struct Failure {
+    status: Status,
+    /// As the app gave it; apps make up codes as well.
+    code: i32,
+}
+
+impl Failure {
+    fn of(trailers: &HeaderMap) -> Option<Self> {
+        let status = Status::from_headers(trailers)?;
+        let given = trailers.get("grpc-status")?.to_str().ok()?;
+        let code = given.parse().unwrap_or(Code::Unknown as i32);
+        (status.code != Code::Ok).then_some(Self { status, code })
+    }
 }
 
 impl Failed {
     fn is_retried(&self, retry: &Retry) -> bool {
         match self {
-            Self::Error(InvokeError::Rpc(status)) | Self::Answer(_, status) => {
+            Self::Error(InvokeError::Rpc(status)) => {
                 !is_denial(status) && retry.matching.retries(status.code as i32)
+            }
+            Self::Answer(_, Failure { status, code }) => {
+                !is_denial(status) && retry.matching.retries(*code)
             }
             Self::Error(InvokeError::Rejected(_) | InvokeError::Body(_)) => false,
             Self::Error(_) => true,
@@ -58,7 +78,7 @@ impl Failed {
     fn text(&self) -> String {
         match self {
             Self::Error(error) => error.to_string(),
-            Self::Answer(_, status) => status.to_string(),
+            Self::Answer(_, failure) => failure.status.to_string(),
         }
     }
 
@@ -128,7 +148,7 @@ impl Invoker {
                     tries.recovered();
                     return Ok(attempt.attend(answer));
                 }
-                Ok(Err((answer, status))) => Failed::Answer(answer, status),
+                Ok(Err((answer, failure))) => Failed::Answer(answer, failure),
                 Err(error) => Failed::Error(error),
             };
             drop(attempt);
@@ -189,26 +209,25 @@ impl Invoker {
         &self,
         route: Route<'_>,
         prepared: &Prepared,
-    ) -> Result<Result<RpcAnswer, (RpcAnswer, Status)>, InvokeError> {
+    ) -> Result<Result<RpcAnswer, (RpcAnswer, Failure)>, InvokeError> {
         use http_body_util::BodyExt as _;
 
         let mut answer = self.pass(route, prepared).await?;
-        if let Some(status) = answer.status() {
-            return Ok(match status.code {
-                Code::Ok => Ok(answer),
-                _ => Err((answer, status)),
+        if answer.status().is_some() {
+            return Ok(match Failure::of(&answer.headers) {
+                None => Ok(answer),
+                Some(failure) => Err((answer, failure)),
             });
         }
         let first = answer.body.frame().await.transpose()?;
-        let status = first
+        let failure = first
             .as_ref()
             .and_then(Frame::trailers_ref)
-            .and_then(Status::from_headers)
-            .filter(|status| status.code != Code::Ok);
+            .and_then(Failure::of);
         let rest = std::mem::take(&mut answer.body);
         answer.body = Body::stream(Begun { first, rest });
-        Ok(match status {
-            Some(status) => Err((answer, status)),
+        Ok(match failure {
+            Some(failure) => Err((answer, failure)),
             None => Ok(answer),
         })
     }
