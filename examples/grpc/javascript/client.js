@@ -13,7 +13,10 @@ const sidecar = `localhost:${process.env.DAPR_GRPC_PORT ?? 50007}`;
 const metadata = new grpc.Metadata();
 metadata.set("dapr-app-id", "server");
 
-const greeter = new Greeter(sidecar, grpc.credentials.createInsecure());
+const greeter = new Greeter(sidecar, grpc.credentials.createInsecure(), {
+  // Otherwise a name server is asked about `localhost`; a slow one keeps the program from ending.
+  "grpc.service_config_disable_resolution": 1,
+});
 const options = () => ({ deadline: Date.now() + 2000 });
 
 function print({ message }) {

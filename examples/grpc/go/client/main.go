@@ -26,7 +26,12 @@ func main() {
 	sidecar := "localhost:" + cmp.Or(os.Getenv("DAPR_GRPC_PORT"), "50007")
 	ctx := metadata.AppendToOutgoingContext(context.Background(), "dapr-app-id", "server")
 
-	connection, err := grpc.NewClient(sidecar, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	connection, err := grpc.NewClient(
+		sidecar,
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		// Otherwise a name server is asked about `localhost`; a slow one takes longer than the deadline.
+		grpc.WithDisableServiceConfig(),
+	)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -79,7 +84,9 @@ func sayHellos(ctx context.Context, greeter pb.GreeterClient) error {
 	return printAll(hellos)
 }
 
-func printAll(replies interface{ Recv() (*pb.HelloReply, error) }) error {
+func printAll(replies interface {
+	Recv() (*pb.HelloReply, error)
+}) error {
 	for {
 		reply, err := replies.Recv()
 		if err == io.EOF {

@@ -71,7 +71,7 @@ func otherAPI(ctx context.Context, client dapr.Client) error {
 }
 
 func endpoint(ctx context.Context, port string) error {
-	address := "localhost:" + port
+	address := "127.0.0.1:" + port
 	if err := os.Setenv("DAPR_GRPC_ENDPOINT", "http://"+address); err != nil {
 		return err
 	}
