@@ -28,11 +28,13 @@ use crate::wire::{Gathered, Wire};
 
 /// Real sidecars count pings less than 8 s apart, and end the connection at
 /// the third that no answer of theirs lies between.
+const PING_FLOOR: Duration = Duration::from_secs(8);
+/// Time between two pings on a silent connection.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
 /// Time for the answer to a ping.
 const PING_PATIENCE: Duration = Duration::from_secs(3);
 /// Silence with calls waiting after which the connection is doubted: one
-/// early ping per silence, which real sidecars forgive.
+/// early ping per silence.
 const DOUBT_AFTER: Duration = Duration::from_secs(1);
 /// How often the connection is looked at.
 const LOOK: Duration = Duration::from_millis(500);
@@ -399,7 +401,7 @@ impl Watcher {
     async fn watch(&self, pings: &mut h2::PingPong) {
         let mut seen = self.read.load(Ordering::Relaxed);
         let mut quiet_since = Instant::now();
-        let mut pinged_at = Instant::now();
+        let mut pinged_at = None;
         let mut used_at = Instant::now();
         let mut doubted = false;
         loop {
@@ -420,13 +422,14 @@ impl Watcher {
             }
             self.recent.store(now - used_at < RECENT, Ordering::Relaxed);
             let quiet = now - quiet_since;
+            let may_ping = pinged_at.is_none_or(|pinged_at| now - pinged_at >= PING_FLOOR);
             let early = waiting && !doubted && quiet >= DOUBT_AFTER;
-            let regular = quiet >= PING_INTERVAL && now - pinged_at >= PING_INTERVAL;
-            if !(early || regular) {
+            let regular = quiet >= PING_INTERVAL;
+            if !(may_ping && (early || regular)) {
                 continue;
             }
             doubted = true;
-            pinged_at = now;
+            pinged_at = Some(now);
             let answer = tokio::time::timeout(PING_PATIENCE, pings.ping(Ping::opaque())).await;
             if !matches!(answer, Ok(Ok(_))) && self.read.load(Ordering::Relaxed) == seen {
                 if let Some(peer) = self.peer.upgrade() {
