@@ -99,7 +99,7 @@ struct Shared {
     health_checks: Mutex<Vec<GrpcSeen>>,
     unhealthy: AtomicBool,
     connections: AtomicUsize,
-    pings: Pings,
+    pings: Arc<Mutex<Pings>>,
 }
 
 // === impl GrpcApp ===
@@ -184,7 +184,7 @@ impl GrpcApp {
             health_checks: Mutex::default(),
             unhealthy: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
-            pings: Pings::default(),
+            pings: Arc::default(),
         });
         let listener = eventually("the app's port can be bound", || {
             runtime().block_on(async { bind(port.unwrap_or(0)) }).ok()
@@ -263,7 +263,13 @@ impl GrpcApp {
 
     /// When the other side sent HTTP/2 pings.
     pub fn pings(&self) -> Vec<Instant> {
-        self.shared.pings.lock().clone()
+        self.shared.pings.lock().at.clone()
+    }
+
+    /// The most pings that a real sidecar would have held against the other
+    /// side at a time: at the third it hangs up.
+    pub fn ping_strikes(&self) -> usize {
+        self.shared.pings.lock().strikes
     }
 
     /// What health checks say from now on.

@@ -1,19 +1,45 @@
 //! How many calls an app gets at once, and when it gets none.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use api::common::v1::http_extension::Verb;
 use prost::Message;
 use tests::grpc_app::wire::GrpcStatus;
-use tests::{GrpcApp, GrpcClient, GrpcRequest, Mesh, RawClient, Request, holds, invoke_path};
+use tests::grpc_app::{ON_INVOKE, kinds, passed};
+use tests::{Gate, GrpcApp, GrpcClient, GrpcRequest, Mesh, RawClient, Request, holds, invoke_path};
 
 use super::super::invoke::{INVOKE_SERVICE, call, data, request};
 use super::super::{connect, kind};
 use super::response;
 use crate::fidelity::refusal;
 
+/// Answers invocations once the gate is open, and counts how many it has at a
+/// time.
+fn counting(gate: &Arc<Gate>, most: &Arc<AtomicUsize>) -> GrpcApp {
+    let (gate, most) = (Arc::clone(gate), Arc::clone(most));
+    let now = Arc::new(AtomicUsize::new(0));
+    GrpcApp::new(move |mut call| {
+        let (gate, most, now) = (Arc::clone(&gate), Arc::clone(&most), Arc::clone(&now));
+        async move {
+            if call.path() != ON_INVOKE {
+                return kinds(call).await;
+            }
+            most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            call.receive_all().await;
+            passed(&gate).await;
+            now.fetch_sub(1, Ordering::SeqCst);
+            call.send(response("text/y", "", b"answer")).await;
+            call.end(&GrpcStatus::ok());
+        }
+    })
+}
+
 #[test]
 fn one_at_a_time_means_one_of_both_apis() {
     let mesh = Mesh::mtls();
-    let app = GrpcApp::held();
+    let (gate, most) = (Arc::new(Gate::new()), Arc::new(AtomicUsize::new(0)));
+    let app = counting(&gate, &most);
     let callee = mesh
         .sidecar("callee")
         .grpc_app(&app)
@@ -21,46 +47,36 @@ fn one_at_a_time_means_one_of_both_apis() {
         .run();
     let caller = mesh.sidecar("caller").run();
     let post = Request::post(&invoke_path("callee", "m"), "x");
-    let mut http = RawClient::connect(caller.http());
-    http.send(post.to_bytes(caller.http())).unwrap();
-    let first = app.next();
+    let mut first = RawClient::connect(caller.http());
+    first.send(post.to_bytes(caller.http())).unwrap();
+    app.wait_for(1);
 
     let message = request("callee", Verb::Post, "m", "y").encode_to_vec();
     let invoke = GrpcRequest::new(INVOKE_SERVICE);
+    let begin = |client: &GrpcClient| {
+        let mut stream = client.open(&invoke).unwrap();
+        stream.send(&message).unwrap();
+        stream.finish();
+        stream
+    };
     let client = connect(&caller);
-    let mut second = client.open(&invoke).unwrap();
-    second.send(&message).unwrap();
-    second.finish();
-    // A third waits and is given up; its place must not be lost.
-    let mut third = connect(&callee).open(&invoke).unwrap();
-    third.send(&message).unwrap();
-    third.finish();
+    let second = begin(&client);
+    // One more waits and is given up: its place must not be lost.
+    let mut given_up = begin(&connect(&callee));
 
-    // Forwarded calls are not counted, and prove that the app can be reached.
-    let mut stream = client.open(&kind("Bidi")).unwrap();
-    stream.send("z").unwrap();
-    let forwarded = app.next();
-    assert_eq!(forwarded.seen().path, "/testing.Kinds/Bidi");
-    assert_eq!(app.count(), 2, "a second call reached the app");
-    third.reset(h2::Reason::CANCEL);
+    // Forwarded calls are not counted.
+    let bidi = kind("Bidi");
+    client.call(&bidi, &["z"]).unwrap().expect_ok(&["z"]);
+    assert_eq!(app.count(), 2, "a second invocation reached the app");
+    given_up.reset(h2::Reason::CANCEL);
 
-    let answer = response("text/y", "", b"answer");
-    first.send(&answer);
-    first.end(GrpcStatus::ok());
-    http.response("POST").unwrap().expect(200, "answer");
-    let next = app.next();
-    next.send(&answer);
-    next.end(GrpcStatus::ok());
+    gate.open();
+    first.response("POST").unwrap().expect(200, "answer");
     assert_eq!(data(&second.answer().unwrap()), b"answer");
-
-    // All places are free again.
-    let mut last = client.open(&invoke).unwrap();
-    last.send(&message).unwrap();
-    last.finish();
-    let next = app.next();
-    next.send(&answer);
-    next.end(GrpcStatus::ok());
-    assert_eq!(data(&last.answer().unwrap()), b"answer");
+    for _ in 0..3 {
+        assert_eq!(data(&begin(&client).answer().unwrap()), b"answer");
+    }
+    assert_eq!(most.load(Ordering::SeqCst), 1);
 }
 
 #[test]
