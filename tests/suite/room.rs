@@ -17,9 +17,12 @@ pub(crate) struct Room {
 }
 
 /// Loopback, and an address that is not loopback: without one a sidecar does
-/// not know what to tell others.
+/// not know what to tell others. Some gRPC clients ask DNS about `localhost`
+/// as well: they are refused at once instead of waiting for nobody's answer.
 const NETWORK: &str = "
 set -e
+echo nameserver 127.0.0.1 >\"$0\"
+mount --bind \"$0\" /etc/resolv.conf
 ip link set lo up
 ip address add 192.168.77.1/24 dev lo
 ip route add default dev lo
@@ -46,7 +49,10 @@ impl Room {
         if !nix::unistd::geteuid().is_root() {
             command.args(["--user", "--map-root-user"]);
         }
-        command.args(["--", "sh", "-c", NETWORK]).env("PATH", &path);
+        command
+            .args(["--", "sh", "-c", NETWORK])
+            .arg(home.path().join("resolv.conf"))
+            .env("PATH", &path);
         let holder = Process::spawn("unshare", command);
         holder.wait_for_output("ready");
         let pid = holder.pid();
