@@ -41,6 +41,8 @@ impl Verb {
             "OPTIONS" => Self::Options,
             "TRACE" => Self::Trace,
             "PATCH" => Self::Patch,
+            // A word of the wire, and no verb.
+            "NONE" => Self::None,
             _ => Self::Post,
         }
     }

@@ -33,6 +33,8 @@ pub struct Bundle {
     pub(super) anchors: TrustAnchors,
     /// Issuer first, without a root behind it; never empty.
     pub(super) chain: Vec<CertificateDer<'static>>,
+    /// The issuer is one of the roots; equal names alone do not make it one.
+    pub(super) issuer_is_root: bool,
     /// Key of the issuer.
     pub(super) key: Arc<dyn SigningKey>,
     /// Seconds since the epoch: when the first certificate of the path from

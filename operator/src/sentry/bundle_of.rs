@@ -84,6 +84,11 @@ pub(super) fn every_kind() -> Vec<(&'static str, Files)> {
         "root behind the chain",
         files(&root.pem(), &chain, issuer.key()),
     ));
+    let namesake = child("root", ed25519(), &root);
+    bundles.push((
+        "issuer named as its root",
+        files(&root.pem(), &namesake.pem(), namesake.key()),
+    ));
     bundles.push((
         "root as issuer",
         files(&root.pem(), &root.pem(), root.key()),

@@ -119,8 +119,7 @@ impl Authority {
                     ParsedExtension::SubjectKeyIdentifier(id) => Some(id.0.to_vec()),
                     _ => None,
                 });
-        let is_root = issuer.issuer().as_raw() == issuer.subject().as_raw();
-        let chain = if is_root {
+        let chain = if bundle.issuer_is_root {
             Vec::new()
         } else {
             bundle.chain.clone()

@@ -118,10 +118,12 @@ pub(super) fn verify(files: &Files, now: i64) -> Result<Bundle, BundleError> {
                 reason: other.to_string(),
             },
         })?;
+    let issuer_is_root = issuer.is_signed_by(issuer);
     let chain = chain.iter().map(|link| link.der.clone()).collect();
     Ok(Bundle {
         anchors,
         chain,
+        issuer_is_root,
         key,
         not_after,
     })
