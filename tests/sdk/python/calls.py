@@ -11,10 +11,11 @@ from urllib.parse import parse_qsl
 
 import echo_pb2
 import grpc
+from dapr.aio.clients.grpc.interceptors import DaprClientInterceptorAsync
 from dapr.clients.exceptions import DaprGrpcError, DaprHttpError, DaprInternalError
 from dapr.clients.grpc.interceptors import DaprClientInterceptor
 from google.protobuf.json_format import MessageToDict
-from sdk import PATIENCE, Client, configured, equal, given, raised
+from sdk import PATIENCE, Aio, Client, configured, equal, given, raised
 
 ALL = ("http-http", "http-grpc", "grpc-http", "grpc-grpc")
 TO_HTTP = ("http-http", "grpc-http")
@@ -109,11 +110,8 @@ def headers_callback(call: Call) -> None:
 
 @check("interceptor", ("grpc-http", "grpc-grpc"))
 def interceptor(call: Call) -> None:
-    if hasattr(call.kind, "_loop"):
-        from dapr.aio.clients.grpc.interceptors import DaprClientInterceptorAsync as Interceptor
-    else:
-        Interceptor = DaprClientInterceptor
-    added = Interceptor([("x-in", "from an interceptor")])
+    adds = DaprClientInterceptorAsync if isinstance(call.kind, Aio) else DaprClientInterceptor
+    added = adds([("x-in", "from an interceptor")])
     with call.client(interceptors=[added]) as client:
         answer = call.invoke("echo", "x", client=client)
         equal(headers(answer).get("x-echo"), ["from an interceptor"])
