@@ -28,7 +28,7 @@ use crate::wire::{Gathered, Wire};
 
 /// Real sidecars count pings less than 8 s apart, and end the connection at
 /// the third that no answer of theirs lies between.
-const PING_FLOOR: Duration = Duration::from_secs(8);
+const PING_FLOOR: Duration = Duration::from_secs(9);
 /// Time between two pings on a silent connection.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
 /// Time for the answer to a ping.
