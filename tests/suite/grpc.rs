@@ -3,7 +3,7 @@
 
 mod api;
 mod drain;
-mod invoke;
+pub(crate) mod invoke;
 mod pairs;
 mod policies;
 mod proxy;

@@ -4,6 +4,8 @@
 //! `cargo xtask test` runs it where `FOREIGN_DAPRD_BIN` and
 //! `FOREIGN_SENTRY_BIN` name one, and says that it was left out elsewhere.
 
+mod grpc;
+
 use std::path::PathBuf;
 
 use tests::binaries::foreign;

@@ -12,7 +12,7 @@ use prost_types::Any;
 use tests::{GrpcAnswer, GrpcRequest, Mesh, RawApp, Sidecar};
 
 /// Path of the rpc.
-pub(super) const INVOKE_SERVICE: &str = "/dapr.proto.runtime.v1.Dapr/InvokeService";
+pub(crate) const INVOKE_SERVICE: &str = "/dapr.proto.runtime.v1.Dapr/InvokeService";
 
 /// An HTTP app behind one sidecar, and another sidecar to call it from.
 struct HttpStage {
@@ -47,12 +47,12 @@ impl HttpStage {
 }
 
 /// A POST of `body` to `callee`.
-pub(super) fn post(method: &str, body: impl AsRef<[u8]>) -> InvokeServiceRequest {
+pub(crate) fn post(method: &str, body: impl AsRef<[u8]>) -> InvokeServiceRequest {
     request("callee", Verb::Post, method, body)
 }
 
 /// A request as an SDK makes it.
-pub(super) fn request(
+pub(crate) fn request(
     id: &str,
     verb: Verb,
     method: &str,
@@ -76,7 +76,7 @@ pub(super) fn request(
 }
 
 /// Changes the inner message of a request.
-pub(super) fn with(
+pub(crate) fn with(
     mut request: InvokeServiceRequest,
     change: impl FnOnce(&mut InvokeRequest),
 ) -> InvokeServiceRequest {
@@ -86,13 +86,13 @@ pub(super) fn with(
 
 /// Calls without metadata.
 #[track_caller]
-pub(super) fn call(sidecar: &Sidecar, request: &InvokeServiceRequest) -> GrpcAnswer {
+pub(crate) fn call(sidecar: &Sidecar, request: &InvokeServiceRequest) -> GrpcAnswer {
     call_with(sidecar, &GrpcRequest::new(INVOKE_SERVICE), request)
 }
 
 /// Calls with the metadata of `head`.
 #[track_caller]
-pub(super) fn call_with(
+pub(crate) fn call_with(
     sidecar: &Sidecar,
     head: &GrpcRequest,
     request: &InvokeServiceRequest,
@@ -102,13 +102,13 @@ pub(super) fn call_with(
 
 /// The answer of an app, which must be there.
 #[track_caller]
-pub(super) fn response(answer: &GrpcAnswer) -> InvokeResponse {
+pub(crate) fn response(answer: &GrpcAnswer) -> InvokeResponse {
     answer.decode()
 }
 
 /// The data of an app's answer.
 #[track_caller]
-pub(super) fn data(answer: &GrpcAnswer) -> Vec<u8> {
+pub(crate) fn data(answer: &GrpcAnswer) -> Vec<u8> {
     let data = response(answer).data;
     data.unwrap_or_else(|| panic!("no data in {answer:?}"))
         .value
