@@ -100,6 +100,7 @@ struct Shared {
     unhealthy: AtomicBool,
     connections: AtomicUsize,
     pings: Arc<Mutex<Pings>>,
+    draining: watch::Sender<bool>,
 }
 
 // === impl GrpcApp ===
@@ -185,6 +186,7 @@ impl GrpcApp {
             unhealthy: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
             pings: Arc::default(),
+            draining: watch::Sender::default(),
         });
         let listener = eventually("the app's port can be bound", || {
             runtime().block_on(async { bind(port.unwrap_or(0)) }).ok()
@@ -282,6 +284,13 @@ impl GrpcApp {
         self.shared.health_checks.lock().clone()
     }
 
+    /// Ends as servers do: stops listening, sends GOAWAY, and waits until
+    /// the calls that run are answered.
+    pub fn drain(&self) {
+        self.shared.draining.send_replace(true);
+        holds("the app has drained", || self.serving.is_finished());
+    }
+
     /// Stops listening and cuts every connection.
     pub fn stop(&self) {
         self.serving.abort();
@@ -332,7 +341,15 @@ fn bind(port: u16) -> std::io::Result<TcpListener> {
 async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
     // Connections end with the server: the set aborts them when dropped.
     let mut connections = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
+    let mut draining = shared.draining.subscribe();
+    loop {
+        let accepted = tokio::select! {
+            _ = draining.wait_for(|&draining| draining) => break,
+            accepted = listener.accept() => accepted,
+        };
+        let Ok((stream, _)) = accepted else {
+            return;
+        };
         let _ = stream.set_nodelay(true);
         let index = shared.connections.fetch_add(1, Ordering::SeqCst);
         connections.spawn_on(
@@ -340,6 +357,8 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Sha
             runtime(),
         );
     }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
 }
 
 async fn secure(stream: TcpStream, tls: Option<TlsAcceptor>, shared: Arc<Shared>, index: usize) {
@@ -368,7 +387,20 @@ where
         return;
     };
     let mut calls = JoinSet::new();
-    while let Some(Ok((request, respond))) = connection.accept().await {
+    let mut draining = shared.draining.subscribe();
+    let mut told = false;
+    loop {
+        let accepted = tokio::select! {
+            _ = draining.wait_for(|&draining| draining), if !told => {
+                connection.graceful_shutdown();
+                told = true;
+                continue;
+            }
+            accepted = connection.accept() => accepted,
+        };
+        let Some(Ok((request, respond))) = accepted else {
+            return;
+        };
         calls.spawn_on(serve(request, respond, shared.clone(), index), runtime());
         while calls.try_join_next().is_some() {}
     }

@@ -2,6 +2,7 @@
 
 use h2::Reason;
 
+use super::wire::GrpcStatus;
 use super::{GrpcApp, failure};
 use crate::grpc_client::{GrpcClient, GrpcRequest};
 
@@ -73,4 +74,25 @@ fn a_held_window_stops_the_writer() {
         assert_eq!(stream.receive().unwrap().unwrap().data.len(), 3000);
         assert!(sending.join().unwrap());
     });
+}
+
+#[test]
+fn a_draining_app_answers_what_it_has() {
+    let app = GrpcApp::held();
+    let client = GrpcClient::connect(app.port()).unwrap();
+    let mut stream = client.open(&kind("Any")).unwrap();
+    let call = app.next();
+    std::thread::scope(|scope| {
+        let draining = scope.spawn(|| app.drain());
+        crate::holds("nobody can connect", || {
+            GrpcClient::connect(app.port()).is_err()
+        });
+        assert!(!draining.is_finished());
+        call.send("late");
+        call.end(GrpcStatus::ok());
+        stream.finish();
+        stream.answer().unwrap().expect_ok(&["late"]);
+        draining.join().unwrap();
+    });
+    client.open(&kind("Any")).unwrap_err();
 }
