@@ -1,6 +1,7 @@
 //! `cargo xtask gen`: protobuf messages and services from `crates/api/proto`
-//! into `crates/api/src/gen` (no protoc: protox compiles the files), and the
-//! CustomResourceDefinitions from `api::resources` into `crds` and the chart.
+//! into `crates/api/src/gen` (no protoc: protox compiles the files), the same
+//! for the greeter of the examples, and the CustomResourceDefinitions from
+//! `api::resources` into `crds` and the chart.
 
 use std::{
     collections::BTreeSet,
@@ -41,6 +42,10 @@ const OUTPUTS: &[Output] = &[
     Output {
         folder: "crates/api/src/gen",
         generate: protobuf,
+    },
+    Output {
+        folder: "examples/kubernetes/sample/src/gen",
+        generate: greeter,
     },
     Output {
         folder: "crds",
@@ -111,6 +116,15 @@ fn protobuf(root: &Path, out: &Path) -> Result<()> {
         .context("generating Rust")?;
     let descriptors = descriptors(&proto)?;
     fs::write(out.join("descriptors.bin"), descriptors).context("writing descriptors")
+}
+
+fn greeter(root: &Path, out: &Path) -> Result<()> {
+    let proto = root.join("examples/grpc/protos");
+    let set = protox::compile(["helloworld.proto"], [&proto]).context("compiling the greeter")?;
+    tonic_prost_build::configure()
+        .out_dir(out)
+        .compile_fds(set)
+        .context("generating Rust")
 }
 
 /// A `google.protobuf.FileDescriptorSet` without comments and positions.

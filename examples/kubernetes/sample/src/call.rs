@@ -8,13 +8,22 @@ use std::time::Duration;
 
 const PAUSE: Duration = Duration::from_secs(1);
 
+pub(crate) fn run(target: &str, path: &str, times: u64) -> io::Result<()> {
+    repeat(times, |number| {
+        call(target, path, &format!("{{\"orderId\":{number}}}"))
+    })
+}
+
 /// Prints each answer. A single call has to succeed; of several, those that
 /// fail are told and the next one is made.
-pub(crate) fn run(target: &str, path: &str, times: u64) -> io::Result<()> {
+pub(crate) fn repeat(
+    times: u64,
+    mut call: impl FnMut(u64) -> io::Result<String>,
+) -> io::Result<()> {
     let last = if times == 0 { u64::MAX } else { times };
     let mut failed = 0;
     for number in 1..=last {
-        match call(target, path, &format!("{{\"orderId\":{number}}}")) {
+        match call(number) {
             Ok(answer) => println!("{answer}"),
             Err(error) if last == 1 => return Err(error),
             Err(error) => {
