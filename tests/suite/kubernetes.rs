@@ -5,6 +5,7 @@
 
 mod away;
 mod footprint;
+mod grpc;
 mod home;
 mod identity;
 mod injector;

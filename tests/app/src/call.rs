@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 use tests::{Request, Response};
 
 /// How long a change may take until it counts as lost.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// Between two calls that wait for one.
-const PACE: Duration = Duration::from_millis(20);
+pub(crate) const PACE: Duration = Duration::from_millis(20);
 
 /// Prints the answer, or why there is none.
 pub(crate) fn run(method: &str, path: &str, headers: &[&str]) {

@@ -1,5 +1,5 @@
 //! An open-loop load through the sidecar: calls start when they are due,
-//! whatever became of those before. Every second one is a POST.
+//! whatever became of those before.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,8 +15,20 @@ const WORKERS: usize = 32;
 /// Failures that are printed; all are counted.
 const SHOWN: usize = 20;
 
+/// How a worker asks; one after the other.
+pub(crate) trait Line: Sized {
+    /// Connects to the sidecar.
+    fn connect() -> Result<Self, String>;
+
+    /// Calls with an id: the pod that answered.
+    fn call(&mut self, target: &str, index: u64, id: &str) -> Result<String, String>;
+}
+
+/// Plain HTTP; every second call is a POST.
+pub(crate) struct Http(RawClient);
+
 struct Load<'a> {
-    path: String,
+    target: &'a str,
     prefix: &'a str,
     rate: u64,
     total: u64,
@@ -33,9 +45,9 @@ struct Found {
 }
 
 /// Prints who answered how many, and what failed when.
-pub(crate) fn run(target: &str, prefix: &str, rate: u64, seconds: u64) {
+pub(crate) fn run<L: Line>(target: &str, prefix: &str, rate: u64, seconds: u64) {
     let load = Load {
-        path: invoke_path(target, "load"),
+        target,
         prefix,
         rate,
         total: rate * seconds,
@@ -45,7 +57,7 @@ pub(crate) fn run(target: &str, prefix: &str, rate: u64, seconds: u64) {
     };
     thread::scope(|scope| {
         for _ in 0..WORKERS {
-            scope.spawn(|| load.work());
+            scope.spawn(|| load.work::<L>());
         }
     });
     let found = load.found.into_inner();
@@ -60,8 +72,8 @@ pub(crate) fn run(target: &str, prefix: &str, rate: u64, seconds: u64) {
 }
 
 impl Load<'_> {
-    fn work(&self) {
-        let mut client = None;
+    fn work<L: Line>(&self) {
+        let mut line = None;
         loop {
             let index = self.next.fetch_add(1, Ordering::SeqCst);
             if index >= self.total {
@@ -70,7 +82,7 @@ impl Load<'_> {
             let due = self.start + Duration::from_millis(index * 1000 / self.rate);
             thread::sleep(due.saturating_duration_since(Instant::now()));
             let begun = Instant::now();
-            let outcome = self.call(index, &mut client);
+            let outcome = self.call::<L>(index, &mut line);
             let mut found = self.found.lock();
             found.slowest = found.slowest.max(begun.elapsed());
             match outcome {
@@ -83,28 +95,42 @@ impl Load<'_> {
         }
     }
 
-    /// The pod that answered.
-    fn call(&self, index: u64, client: &mut Option<RawClient>) -> Result<String, String> {
+    /// The pod that answered; a line is used again when all went well.
+    fn call<L: Line>(&self, index: u64, line: &mut Option<L>) -> Result<String, String> {
         let id = format!("{}{index}", self.prefix);
-        let request = if index % 2 == 1 {
-            Request::post(&self.path, "body")
-        } else {
-            Request::get(&self.path)
+        let mut connected = match line.take() {
+            Some(line) => line,
+            None => L::connect().map_err(|error| format!("{id}: connect: {error}"))?,
         };
-        let request = request.header("x-id", &id);
-        let mut connection = match client.take() {
-            Some(connection) => connection,
-            None => RawClient::try_connect(crate::sidecar())
-                .map_err(|error| format!("{id}: connect: {error}"))?,
-        };
-        let answer = connection
-            .call(&request)
+        let pod = connected
+            .call(self.target, index, &id)
             .map_err(|error| format!("{id}: {error}"))?;
+        *line = Some(connected);
+        Ok(pod)
+    }
+}
+
+impl Line for Http {
+    fn connect() -> Result<Self, String> {
+        let client = RawClient::try_connect(crate::sidecar());
+        Ok(Self(client.map_err(|error| error.to_string())?))
+    }
+
+    fn call(&mut self, target: &str, index: u64, id: &str) -> Result<String, String> {
+        let path = invoke_path(target, "load");
+        let request = if index % 2 == 1 {
+            Request::post(&path, "body")
+        } else {
+            Request::get(&path)
+        };
+        let answer = self
+            .0
+            .call(&request.header("x-id", id))
+            .map_err(|error| error.to_string())?;
         let whole = answer.status == 200 && answer.cut.is_none();
-        if !whole || answer.header("x-id") != Some(id.as_str()) {
-            return Err(format!("{id}: {answer:?}"));
+        if !whole || answer.header("x-id") != Some(id) {
+            return Err(format!("{answer:?}"));
         }
-        *client = Some(connection);
         Ok(answer.header("x-pod").unwrap_or_default().to_owned())
     }
 }

@@ -13,10 +13,14 @@ mod call;
 mod collect;
 mod load;
 mod probe;
+mod rpc;
 mod serve;
 
 use std::env;
 use std::process::ExitCode;
+
+use load::Http;
+use rpc::Grpc;
 
 const USAGE: &str = "\
 usage: test-app serve                         answer on APP_PORT; COLLECTOR is told about ids
@@ -26,6 +30,7 @@ usage: test-app serve                         answer on APP_PORT; COLLECTOR is t
        test-app once PATH                     the same, at once; fails unless it is answered 200
        test-app until STATUS PATH             calls until one is answered so
        test-app load TARGET PREFIX RATE SECONDS  many calls, each with its id
+       test-app serve-grpc, call-grpc TARGET, until-grpc CODE TARGET, load-grpc ...  the same over gRPC
        test-app probe plain|tls HOST:PORT     is a stranger let in?
 ";
 
@@ -40,10 +45,17 @@ fn main() -> ExitCode {
         ["count", collector, prefix] => collect::count(collector, prefix),
         ["call", method, path, headers @ ..] => call::run(method, path, headers),
         ["until", status, path] => call::until(status.parse().expect("a status"), path),
-        ["load", target, prefix, rate, seconds] => {
+        [kind @ ("load" | "load-grpc"), target, prefix, rate, seconds] => {
             let number = |text: &str| text.parse().expect("a number");
-            load::run(target, prefix, number(rate), number(seconds));
+            let (rate, seconds) = (number(rate), number(seconds));
+            match *kind {
+                "load" => load::run::<Http>(target, prefix, rate, seconds),
+                _ => load::run::<Grpc>(target, prefix, rate, seconds),
+            }
         }
+        ["serve-grpc"] => rpc::serve(),
+        ["call-grpc", target] => rpc::call(target),
+        ["until-grpc", code, target] => rpc::until(code.parse().expect("a code"), target),
         ["probe", kind, address] => probe::run(kind, address),
         _ => {
             eprint!("{USAGE}");
@@ -55,6 +67,11 @@ fn main() -> ExitCode {
 
 /// The port of the sidecar's HTTP API.
 fn sidecar() -> u16 {
-    let port = env::var("DAPR_HTTP_PORT").ok();
-    port.and_then(|port| port.parse().ok()).unwrap_or(3500)
+    port("DAPR_HTTP_PORT", 3500)
+}
+
+/// A port from the environment.
+fn port(name: &str, default: u16) -> u16 {
+    let port = env::var(name).ok();
+    port.and_then(|port| port.parse().ok()).unwrap_or(default)
 }

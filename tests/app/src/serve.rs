@@ -20,24 +20,24 @@ use tests::http1::{Body, Head, Wire};
 use crate::{call, collect};
 
 /// How long a call takes, so that an app which ends has some in hand.
-const WORK: Duration = Duration::from_millis(10);
+pub(crate) const WORK: Duration = Duration::from_millis(10);
 /// What is left of the connections after a request to end.
 const FAREWELL: Duration = Duration::from_secs(3);
 
+/// Who is told about ids, if anybody.
+pub(crate) type Collector = Option<Mutex<collect::Reporter>>;
+
 struct App {
     pod: String,
-    collector: Option<Mutex<collect::Reporter>>,
+    collector: Collector,
     ending: AtomicBool,
 }
 
 pub(crate) fn run() {
-    let port = env::var("APP_PORT").ok().and_then(|port| port.parse().ok());
-    let port = port.unwrap_or(8080);
+    let port = crate::port("APP_PORT", 8080);
     let app = Arc::new(App {
-        pod: env::var("HOSTNAME").unwrap_or_default(),
-        collector: env::var("COLLECTOR")
-            .ok()
-            .map(|address| Mutex::new(collect::Reporter::new(address))),
+        pod: pod(),
+        collector: collector(),
         ending: AtomicBool::new(false),
     });
     app.clone().end_on_request(port);
@@ -58,13 +58,28 @@ pub(crate) fn run() {
     process::exit(0);
 }
 
+/// Whose answers these are.
+pub(crate) fn pod() -> String {
+    env::var("HOSTNAME").unwrap_or_default()
+}
+
+pub(crate) fn collector() -> Collector {
+    let address = env::var("COLLECTOR").ok()?;
+    Some(Mutex::new(collect::Reporter::new(address)))
+}
+
+/// The first process of a container has to ask for SIGTERM, or it is ignored.
+/// Threads that start later have it blocked as well.
+pub(crate) fn ask_for_the_end() -> SigSet {
+    let mut signals = SigSet::empty();
+    signals.add(Signal::SIGTERM);
+    signals.thread_block().expect("the set is valid");
+    signals
+}
+
 impl App {
-    /// The first process of a container has to ask for SIGTERM, or it is
-    /// ignored. Threads that start later have it blocked as well.
     fn end_on_request(self: Arc<Self>, port: u16) {
-        let mut signals = SigSet::empty();
-        signals.add(Signal::SIGTERM);
-        signals.thread_block().expect("the set is valid");
+        let signals = ask_for_the_end();
         thread::spawn(move || {
             let _ = signals.wait();
             self.ending.store(true, Ordering::SeqCst);

@@ -37,6 +37,13 @@ pub(super) fn app(name: &str) -> App {
     }
 }
 
+/// [`app`] that speaks gRPC.
+pub(super) fn grpc_app(name: &str) -> App {
+    app(name)
+        .arguments(&["serve-grpc"])
+        .annotation("dapr.io/app-protocol", "grpc")
+}
+
 /// One without sidecar.
 pub(super) fn stranger(name: &str, arguments: &[&str]) -> App {
     App {

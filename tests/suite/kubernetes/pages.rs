@@ -11,10 +11,12 @@ const FOLDER: &str = "examples/kubernetes";
 const CALLS: &[(&str, &str, &str)] = &[
     ("cart", "/add", "Added!"),
     ("nodeapp", "/neworder", "hello from nodeapp-"),
-    ("server.production", "/greet", "hello from production"),
+    ("nodeapp.production", "/neworder", "hello from production"),
     ("ledger", "/entries", "hello from ledger-"),
     ("guarded", "/neworder", "hello from guarded-"),
 ];
+
+const NAME: &str = "Darth Tyrannus";
 
 #[test]
 fn the_examples_do_what_their_readme_says() {
@@ -28,6 +30,8 @@ fn the_examples_do_what_their_readme_says() {
         "production",
         "stateful",
         "access",
+        "grpc-app",
+        "grpc-client",
     ] {
         apply(&stage, file);
     }
@@ -35,9 +39,12 @@ fn the_examples_do_what_their_readme_says() {
         ("default", "deployment/nodeapp"),
         ("default", "deployment/pythonapp"),
         ("default", "deployment/python-app"),
-        ("production", "deployment/server"),
+        ("production", "deployment/nodeapp"),
+        ("production", "deployment/grpc-app"),
         ("default", "statefulset/ledger"),
         ("default", "deployment/guarded"),
+        ("default", "deployment/grpc-app"),
+        ("default", "deployment/grpc-client"),
     ] {
         stage.rolled_out(namespace, workload);
     }
@@ -60,10 +67,9 @@ fn the_examples_do_what_their_readme_says() {
     );
     assert!(refused.unwrap_err().contains("403 Forbidden"));
     // The page's app calls on its own, an order a second.
-    let log = stage
-        .api()
-        .must(&["logs", "deployment/pythonapp", "-c", "python"]);
+    let log = log(&stage, "default", "deployment/pythonapp");
     assert!(log.contains("hello from nodeapp-"), "{log}");
+    everybody_is_greeted(&stage);
 
     apply(&stage, "job");
     let timeout = format!("--timeout={}s", SLOW.as_secs());
@@ -102,6 +108,53 @@ fn legacy_annotations_become_the_label(stage: &Stage) {
     assert!(services.iter().any(|service| name(service) == "cart-dapr"));
 }
 
+/// The page about gRPC: one rpc, streams, and the namesake elsewhere.
+fn everybody_is_greeted(stage: &Stage) {
+    let greet = |arguments: &[&str]| {
+        let command = [&["call-grpc"], arguments].concat();
+        sample(stage, "deployment/grpc-client", &command).unwrap()
+    };
+    let hello = |name: &str| format!("Greeting: Hello {name}\n");
+    assert_eq!(greet(&["server", NAME]), hello(NAME));
+    let streamed = greet(&["--stream", "server", NAME, "Darth Maul"]);
+    let mut expected: String = (1..=3).map(|n| hello(&format!("{NAME} {n}"))).collect();
+    expected += &hello(NAME);
+    expected += &hello("Darth Maul");
+    assert_eq!(streamed, expected);
+    assert_eq!(
+        greet(&["server.production", "Darth Vader"]),
+        hello("Darth Vader")
+    );
+    // Each of the two was asked what it was meant to be asked.
+    let here = log(stage, "default", "deployment/grpc-app");
+    let there = log(stage, "production", "deployment/grpc-app");
+    for (log, met, not_met) in [
+        (&here, "Darth Maul", "Darth Vader"),
+        (&there, "Darth Vader", NAME),
+    ] {
+        assert!(log.contains(&format!("Received: {met}\n")), "{log}");
+        assert!(!log.contains(&format!("Received: {not_met}\n")), "{log}");
+    }
+    // The page's client asks on its own, once a second.
+    let log = log(stage, "default", "deployment/grpc-client");
+    assert!(log.contains(&hello(NAME)), "{log}");
+}
+
+/// What the app of a workload printed.
+fn log(stage: &Stage, namespace: &str, workload: &str) -> String {
+    let container = container(workload);
+    let arguments = ["logs", "-n", namespace, workload, "-c", container];
+    stage.api().must(&arguments)
+}
+
+fn container(workload: &str) -> &str {
+    match workload {
+        "deployment/grpc-app" => "grpc-app",
+        "deployment/grpc-client" => "grpc-client",
+        _ => "python",
+    }
+}
+
 fn apply(stage: &Stage, file: &str) {
     let path = tests::binaries::checkout().join(format!("{FOLDER}/{file}.yaml"));
     let text = std::fs::read_to_string(path).unwrap();
@@ -111,9 +164,10 @@ fn apply(stage: &Stage, file: &str) {
 }
 
 fn sample(stage: &Stage, workload: &str, arguments: &[&str]) -> Result<String, String> {
-    let mut command = stage
-        .api()
-        .kubectl(&["exec", workload, "-c", "python", "--", "/sample"]);
+    let mut command =
+        stage
+            .api()
+            .kubectl(&["exec", workload, "-c", container(workload), "--", "/sample"]);
     let output = command.args(arguments).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     if output.status.success() {

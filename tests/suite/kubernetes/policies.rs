@@ -8,16 +8,24 @@ use super::home::{Home, answer, app, to};
 use super::stage::{self, restarts};
 
 /// From the end of `kubectl apply` to the first call that is treated anew.
-const BOUND: Duration = Duration::from_secs(1);
+pub(super) const BOUND: Duration = Duration::from_secs(1);
 
 /// Waits for a call from `caller` with this status while `change` happens;
 /// how long after it the first such call began.
 fn takes_effect(home: &Home<'_>, status: &str, path: &str, change: impl FnOnce()) -> Duration {
-    let arguments = ["until", status, path];
-    let watching = home.start("caller", &arguments);
+    takes_effect_by(home, &["until", status, path], change)
+}
+
+/// The same for calls of any kind.
+pub(super) fn takes_effect_by(
+    home: &Home<'_>,
+    arguments: &[&str],
+    change: impl FnOnce(),
+) -> Duration {
+    let watching = home.start("caller", arguments);
     change();
     let applied = SystemTime::now();
-    let found = answer(watching, &arguments);
+    let found = answer(watching, arguments);
     let seen = found["at_ms"].as_u64().unwrap_or_else(|| panic!("{found}"));
     let seen = SystemTime::UNIX_EPOCH + Duration::from_millis(seen);
     // It may be seen before kubectl has ended.
@@ -84,6 +92,6 @@ fn a_timeout_reaches_running_sidecars() {
 }
 
 #[track_caller]
-fn untouched(pod: &Value) {
+pub(super) fn untouched(pod: &Value) {
     assert_eq!(restarts(pod), 0, "{}", pod["status"]);
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::home::{Home, answer, app, stranger};
+use super::home::{App, Home, answer, app, grpc_app, stranger};
 use super::stage::{self, times};
 
 /// Calls per second.
@@ -17,8 +17,19 @@ const COLLECTOR: &str = "collector:7000";
 
 #[test]
 fn a_callee_restarted_under_load_loses_and_repeats_nothing() {
+    let callee = app("callee");
+    lose_and_repeat_nothing("rollout", callee, "load", times("E2E_ROLLOUTS", 2));
+}
+
+#[test]
+fn a_grpc_callee_restarted_under_load_loses_and_repeats_nothing() {
+    let callee = grpc_app("callee");
+    lose_and_repeat_nothing("rpcs", callee, "load-grpc", times("E2E_ROLLOUTS", 1));
+}
+
+fn lose_and_repeat_nothing(prefix: &str, callee: App, kind: &str, restarts: usize) {
     let stage = stage::shared();
-    let home = Home::new(&stage, "rollout");
+    let home = Home::new(&stage, prefix);
     home.apply(&json!({
         "apiVersion": "v1",
         "kind": "Service",
@@ -27,22 +38,21 @@ fn a_callee_restarted_under_load_loses_and_repeats_nothing() {
     }));
     home.run(&[
         stranger("collector", &["collect", "7000"]),
-        app("callee").replicas(3).env("COLLECTOR", COLLECTOR),
+        callee.replicas(3).env("COLLECTOR", COLLECTOR),
         app("caller"),
     ]);
-    everybody_gets_a_share(&home);
+    everybody_gets_a_share(&home, kind);
 
-    let restarts = times("E2E_ROLLOUTS", 2);
     let seconds = (RESTART * (restarts as u32 + 1)).as_secs();
     let (rate, seconds) = (RATE.to_string(), seconds.to_string());
-    let load = ["load", "callee", "restart-", &rate, &seconds];
+    let load = [kind, "callee", "restart-", &rate, &seconds];
     let running = home.start("caller", &load);
     for _ in 0..restarts {
         home.restart("callee");
     }
     let verdict = answer(running, &load);
     let counted = home.ask("collector", &["count", COLLECTOR, "restart-"]);
-    println!("{restarts} restarts: {verdict}, the app saw {counted}");
+    println!("{kind}: {restarts} restarts: {verdict}, the app saw {counted}");
     assert_eq!(verdict["failed"], json!(0), "{verdict}");
     assert_eq!(counted["twice"], json!([]));
     assert_eq!(
@@ -57,10 +67,10 @@ fn a_callee_restarted_under_load_loses_and_repeats_nothing() {
 }
 
 /// Each of the three gets a fifth at least.
-fn everybody_gets_a_share(home: &Home<'_>) {
+fn everybody_gets_a_share(home: &Home<'_>, kind: &str) {
     let rate = RATE.to_string();
-    let verdict = home.ask("caller", &["load", "callee", "quiet-", &rate, "5"]);
-    println!("quiet: {verdict}");
+    let verdict = home.ask("caller", &[kind, "callee", "quiet-", &rate, "5"]);
+    println!("{kind}, quiet: {verdict}");
     assert_eq!(verdict["failed"], json!(0), "{verdict}");
     let calls = verdict["calls"].as_u64().unwrap();
     let shares: Vec<_> = verdict["pods"]
