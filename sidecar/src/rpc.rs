@@ -11,7 +11,7 @@ mod uplink;
 use std::time::Duration;
 
 use api::grpc::{Code, Status};
-use bytes::Bytes;
+use bytes::{BufMut as _, Bytes, BytesMut};
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, uri::PathAndQuery,
 };
@@ -22,7 +22,7 @@ use crate::message::Body;
 
 pub(crate) use answer::cut;
 pub(crate) use exchange::{Broken, Outbound, exchange};
-pub(crate) use meter::Metered;
+pub(crate) use meter::{Meter, Metered};
 
 /// A call on its way.
 #[derive(Debug)]
@@ -74,6 +74,34 @@ pub(crate) fn succeeded(headers: HeaderMap, message: Bytes, trailers: HeaderMap)
         HeaderValue::from_static("application/grpc"),
     );
     response
+}
+
+/// A message with its length in front.
+pub(crate) fn framed(message: &impl prost::Message) -> Bytes {
+    let length = message.encoded_len();
+    let mut out = BytesMut::with_capacity(5 + length);
+    out.put_u8(0);
+    out.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
+    message.encode_raw(&mut out);
+    out.freeze()
+}
+
+/// A call that names nobody. Tools tell by the text that this is a sidecar.
+pub(crate) fn no_target(path: &str) -> Status {
+    let text = if path.starts_with("/dapr.proto.") {
+        "failed to proxy request: required metadata dapr-callee-app-id or dapr-app-id not found"
+    } else {
+        "cannot proxy request: missing dapr-callee-app-id or dapr-app-id metadata"
+    };
+    Status::new(Code::Unknown, text)
+}
+
+/// A call for a sidecar without an app.
+pub(crate) fn no_app() -> Status {
+    Status::new(
+        Code::Unavailable,
+        "connection error: desc = \"transport: Error while dialing: dial tcp 127.0.0.1:0: connect: connection refused\"; this sidecar has no app, set --app-port",
+    )
 }
 
 /// Initial metadata, no message, and trailers that say how it ended.

@@ -7,7 +7,7 @@ use api::{
     headers::DAPR_API_TOKEN,
     metadata,
 };
-use bytes::{BufMut as _, Bytes, BytesMut};
+use bytes::Bytes;
 use h2::client::SendRequest;
 use http::{HeaderMap, HeaderValue, header, uri::PathAndQuery};
 use http_body_util::BodyExt as _;
@@ -43,7 +43,7 @@ impl Channel {
     pub(super) async fn on_invoke(&self, mut request: Request) -> Result<GrpcReply, ChannelError> {
         let data = self.whole(std::mem::take(&mut request.body)).await?;
         let is_from_grpc = request.content.is_grpc();
-        let message = frame(&invocation(&request, data));
+        let message = rpc::framed(&invocation(&request, data));
         let mut metadata = request.headers;
         metadata::to_grpc_app(&mut metadata, is_from_grpc, self.app.token());
         metadata.insert(
@@ -77,7 +77,7 @@ impl Channel {
                 path: PathAndQuery::from_static(HEALTH_CHECK),
                 metadata,
                 deadline: None,
-                first: frame(&()),
+                first: rpc::framed(&()),
                 rest: Body::Empty,
             })
             .await
@@ -291,16 +291,6 @@ fn invocation(request: &Request, data: Bytes) -> InvokeRequest {
             querystring: request.query.clone(),
         }),
     }
-}
-
-/// A message with its length in front.
-fn frame(message: &impl prost::Message) -> Bytes {
-    let length = message.encoded_len();
-    let mut out = BytesMut::with_capacity(5 + length);
-    out.put_u8(0);
-    out.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
-    message.encode_raw(&mut out);
-    out.freeze()
 }
 
 fn unavailable(text: String) -> Status {

@@ -13,10 +13,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
-use super::{
-    Front, error,
-    unary::{frame, message},
-};
+use super::{Front, error, unary::message};
 use crate::{
     invoke::{Call, InvokeError},
     message::{
@@ -176,7 +173,7 @@ fn answered(
     if length > limit {
         return Err(Box::new(rpc::failed(&too_large(length, limit))));
     }
-    Ok(rpc::succeeded(headers, frame(message), trailers))
+    Ok(rpc::succeeded(headers, rpc::framed(message), trailers))
 }
 
 async fn whole(target: &str, body: Body, limit: usize) -> Result<Bytes, Box<Response<Body>>> {

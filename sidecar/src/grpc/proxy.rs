@@ -27,7 +27,7 @@ pub(super) async fn serve(front: &Front, request: Request<Incoming>) -> Response
     };
     let policy = text(&metadata, &DAPR_APP_ID);
     let Some(target) = text(&metadata, &CALLEE_APP_ID).or_else(|| policy.clone()) else {
-        return rpc::failed(&no_target(path.path()));
+        return rpc::failed(&rpc::no_target(path.path()));
     };
     let deadline = match judge(path.as_str()).and_then(|()| rpc::deadline(&metadata)) {
         Ok(deadline) => deadline,
@@ -64,16 +64,6 @@ fn request_body(incoming: Incoming, limit: usize) -> Body {
 fn text(metadata: &HeaderMap, name: &HeaderName) -> Option<String> {
     let value = metadata.get(name)?;
     Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
-}
-
-/// Nobody is named. Tools tell by the text that this is a sidecar.
-pub(super) fn no_target(path: &str) -> Status {
-    let text = if path.starts_with("/dapr.proto.") {
-        "failed to proxy request: required metadata dapr-callee-app-id or dapr-app-id not found"
-    } else {
-        "cannot proxy request: missing dapr-callee-app-id or dapr-app-id metadata"
-    };
-    Status::new(Code::Unknown, text)
 }
 
 /// What an access list judges has to be what the app will see.

@@ -6,7 +6,6 @@ use api::{
     grpc::{Code, Status},
     runtime::v1::{GetMetadataRequest, SetMetadataRequest, ShutdownRequest},
 };
-use bytes::{BufMut as _, Bytes, BytesMut};
 use http::{HeaderMap, Request, Response};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
@@ -45,7 +44,7 @@ async fn answer(front: &Front, request: Request<Incoming>) -> Result<Response<Bo
 
 fn reply(message: &impl Message) -> Response<Body> {
     let trailers = rpc::trailers(&Status::new(Code::Ok, ""));
-    rpc::succeeded(HeaderMap::new(), frame(message), trailers)
+    rpc::succeeded(HeaderMap::new(), rpc::framed(message), trailers)
 }
 
 /// The one message of a unary rpc.
@@ -82,14 +81,4 @@ pub(super) async fn message<M: Message + Default>(
             format!("grpc: error unmarshalling request: {error}"),
         )
     })
-}
-
-/// A message with its length in front.
-pub(super) fn frame(message: &impl Message) -> Bytes {
-    let length = message.encoded_len();
-    let mut out = BytesMut::with_capacity(5 + length);
-    out.put_u8(0);
-    out.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
-    message.encode_raw(&mut out);
-    out.freeze()
 }

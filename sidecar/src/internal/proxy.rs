@@ -31,10 +31,7 @@ pub(super) async fn serve(server: &Internal, request: Request<Incoming>) -> Resp
     metadata::proxied(&mut metadata);
     identify(server, &mut metadata, claimed);
     let Some(channel) = &server.channel else {
-        return not_reached(&Status::new(
-            Code::Unavailable,
-            "connection error: desc = \"transport: Error while dialing: dial tcp 127.0.0.1:0: connect: connection refused\"; this sidecar has no app, set --app-port",
-        ));
+        return not_reached(&rpc::no_app());
     };
     let rpc = Rpc {
         path,
@@ -61,12 +58,7 @@ fn admit(server: &Internal, path: &str, metadata: &HeaderMap) -> Result<(), Stat
         .iter()
         .find_map(|name| metadata.get(name));
     let Some(target) = target else {
-        let text = if path.starts_with("/dapr.proto.") {
-            "failed to proxy request: required metadata dapr-callee-app-id or dapr-app-id not found"
-        } else {
-            "cannot proxy request: missing dapr-callee-app-id or dapr-app-id metadata"
-        };
-        return Err(Status::new(Code::Unknown, text));
+        return Err(rpc::no_target(path));
     };
     // Older callers send the name as their client wrote it.
     let id = target.as_bytes();

@@ -13,7 +13,7 @@ use std::{
 };
 
 use api::{
-    grpc::{Code, Status},
+    grpc::Status,
     headers::{CALLEE_APP_ID, CALLER_APP_ID},
     metadata,
 };
@@ -33,7 +33,7 @@ use crate::{
         Body,
         body::{self, Peeked},
     },
-    rpc::{Rpc, RpcAnswer},
+    rpc::{self, Rpc, RpcAnswer},
     transport::{self, CallFailed, Passed, Peer},
 };
 
@@ -150,12 +150,8 @@ impl Invoker {
 
     /// The own app, without another sidecar.
     async fn own(&self, mut rpc: Rpc) -> Result<RpcAnswer, InvokeError> {
-        let channel = self.channel.as_ref().ok_or_else(|| {
-            InvokeError::Rpc(Status::new(
-                Code::Unavailable,
-                "connection error: desc = \"transport: Error while dialing: dial tcp 127.0.0.1:0: connect: connection refused\"; this sidecar has no app, set --app-port",
-            ))
-        })?;
+        let channel = self.channel.as_ref();
+        let channel = channel.ok_or_else(|| InvokeError::Rpc(rpc::no_app()))?;
         let stamp = self.stamp(&self.me.app_id);
         rpc.metadata.insert(CALLER_APP_ID, stamp.caller);
         rpc.metadata.insert(CALLEE_APP_ID, stamp.callee);

@@ -17,8 +17,9 @@ const PREFIX: usize = 5;
 
 /// Follows the boundaries of messages in a byte stream.
 #[derive(Debug)]
-pub(super) struct Meter {
+pub(crate) struct Meter {
     limit: usize,
+    begun: usize,
     prefix: [u8; PREFIX],
     /// Bytes of the prefix seen.
     seen: usize,
@@ -27,13 +28,20 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    pub(super) fn new(limit: usize) -> Self {
+    /// `limit` in bytes of one message.
+    pub(crate) fn new(limit: usize) -> Self {
         Self {
             limit,
+            begun: 0,
             prefix: [0; PREFIX],
             seen: 0,
             left: 0,
         }
+    }
+
+    /// Messages of which at least a byte has passed.
+    pub(crate) fn begun(&self) -> usize {
+        self.begun
     }
 
     /// Call at the end of the stream.
@@ -52,7 +60,7 @@ impl Meter {
     ///
     /// # Errors
     /// A message in it is longer than the limit.
-    pub(super) fn pass(&mut self, piece: &[u8]) -> Result<(), Status> {
+    pub(crate) fn pass(&mut self, piece: &[u8]) -> Result<(), Status> {
         let mut rest = piece;
         loop {
             let step = self.left.min(rest.len());
@@ -60,6 +68,9 @@ impl Meter {
             rest = rest.get(step..).unwrap_or_default();
             if rest.is_empty() {
                 return Ok(());
+            }
+            if self.seen == 0 {
+                self.begun += 1;
             }
             while self.seen < PREFIX {
                 let Some((byte, tail)) = rest.split_first() else {
@@ -169,6 +180,22 @@ mod tests {
                 "grpc: received message larger than max (11 vs. 10)"
             );
         }
+    }
+
+    #[test]
+    fn messages_are_counted_by_their_first_byte() {
+        let stream = [message(2), message(0), message(1)].concat();
+        let begun: Vec<_> = (0..=stream.len())
+            .map(|length| {
+                let mut meter = Meter::new(10);
+                meter.pass(&stream[..length]).unwrap();
+                meter.begun()
+            })
+            .collect();
+        assert_eq!(
+            begun,
+            [0, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3]
+        );
     }
 
     #[test]

@@ -29,7 +29,7 @@ use crate::{
     },
     message::{Body, BodyError},
     policies::Permit,
-    rpc::{self, Rpc, RpcAnswer},
+    rpc::{self, Meter, Rpc, RpcAnswer},
     transport,
 };
 
@@ -131,9 +131,7 @@ impl Invoker {
         let rpc = Rpc {
             body: Body::stream(OneMessage {
                 body: rpc.body,
-                left: None,
-                head: 0,
-                length: 0,
+                meter: Meter::new(self.limits.body),
                 crowded: Arc::clone(&crowded),
             }),
             ..rpc
@@ -418,32 +416,14 @@ impl http_body::Body for Begun {
 /// A request that fails at its second message: it could not be repeated.
 struct OneMessage {
     body: Body,
-    /// Bytes of the message to come; `None` before its length is known.
-    left: Option<usize>,
-    head: usize,
-    length: u32,
+    meter: Meter,
     crowded: Arc<AtomicBool>,
 }
 
 impl OneMessage {
-    fn pass(&mut self, mut data: &[u8]) -> Result<(), BodyError> {
-        const PREFIX: usize = 5;
-        while self.left.is_none() {
-            let Some((byte, tail)) = data.split_first() else {
-                return Ok(());
-            };
-            if self.head > 0 {
-                self.length = self.length << 8 | u32::from(*byte);
-            }
-            self.head += 1;
-            data = tail;
-            if self.head == PREFIX {
-                self.left = Some(self.length as usize);
-            }
-        }
-        let left = self.left.unwrap_or_default();
-        if let Some(rest) = left.checked_sub(data.len()) {
-            self.left = Some(rest);
+    fn pass(&mut self, data: &[u8]) -> Result<(), BodyError> {
+        self.meter.pass(data).map_err(BodyError::Receive)?;
+        if self.meter.begun() < 2 {
             return Ok(());
         }
         self.crowded.store(true, Ordering::Release);
