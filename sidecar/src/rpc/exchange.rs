@@ -48,19 +48,16 @@ pub(crate) async fn exchange(
     guard: impl Send + Unpin + 'static,
 ) -> Result<RpcAnswer, Broken> {
     let is_whole = matches!(call.rest, Body::Empty);
-    let is_bare = is_whole && call.first.is_empty();
     let (response, mut stream) = sender
-        .send_request(head(call.uri, call.metadata, call.deadline), is_bare)
+        .send_request(head(call.uri, call.metadata, call.deadline), false)
         .map_err(Broken::Unsent)?;
-    let uplink = if is_bare {
-        None
-    } else {
-        if !call.first.is_empty() {
-            // The other side may have closed already; reading tells the reason.
-            let _ = stream.send_data(Frame::whole(call.first), is_whole);
-        }
-        (!is_whole).then(|| Uplink::start(call.rest, stream))
-    };
+    // A request ends on a DATA frame, an empty one if need be: servers in Go
+    // do not see the end on a head.
+    if is_whole || !call.first.is_empty() {
+        // The other side may have closed already; reading tells the reason.
+        let _ = stream.send_data(Frame::whole(call.first), is_whole);
+    }
+    let uplink = (!is_whole).then(|| Uplink::start(call.rest, stream));
     let response = match response.await {
         Ok(response) => response,
         Err(error) => {
