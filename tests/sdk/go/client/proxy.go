@@ -107,17 +107,22 @@ func (p proxied) serverStream(ctx context.Context) error {
 }
 
 func (p proxied) clientStream(ctx context.Context) error {
-	stream, err := p.echo.ClientStream(p.stream(ctx))
-	if err != nil {
-		return err
-	}
-	for _, text := range []string{"a", "b", "ü"} {
-		if err := stream.Send(&echo.Message{Text: text}); err != nil {
+	for _, texts := range [][]string{{"a", "b", "ü"}, {}} {
+		stream, err := p.echo.ClientStream(p.stream(ctx))
+		if err != nil {
+			return err
+		}
+		for _, text := range texts {
+			if err := stream.Send(&echo.Message{Text: text}); err != nil {
+				return err
+			}
+		}
+		answer, err := stream.CloseAndRecv()
+		if err := failed(err, equal("the answer", answer.GetText(), strings.Join(texts, ","))); err != nil {
 			return err
 		}
 	}
-	answer, err := stream.CloseAndRecv()
-	return failed(err, equal("the answer", answer.GetText(), "a,b,ü"))
+	return nil
 }
 
 // bidi sends each message when the one before it has come back.

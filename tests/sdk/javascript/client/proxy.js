@@ -65,13 +65,15 @@ async function proxy(app) {
   });
 
   await both("proxy-client-stream", async () => {
-    const { answer } = await unary((done) => {
-      const call = echo.ClientStream(to(app, STREAM), done);
-      ["a", "b", "c"].forEach((text) => call.write({ text }));
-      call.end();
-      return call;
-    });
-    equal(answer.text, "a,b,c");
+    for (const sent of [["a", "b", "ü"], []]) {
+      const { answer } = await unary((done) => {
+        const call = echo.ClientStream(to(app, STREAM), done);
+        sent.forEach((text) => call.write({ text }));
+        call.end();
+        return call;
+      });
+      equal(answer.text, sent.join(","));
+    }
   });
 
   await both("proxy-bidi", async () => {
