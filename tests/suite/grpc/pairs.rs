@@ -88,7 +88,7 @@ fn over_http(sidecar: &Sidecar, target: &str, body: &[u8]) -> Echoed {
 #[track_caller]
 fn over_grpc(sidecar: &Sidecar, target: &str, body: &[u8]) -> Echoed {
     let request = with(request(target, Verb::Post, "echo", body), |message| {
-        message.content_type = "application/x".to_owned();
+        "application/x".clone_into(&mut message.content_type);
     });
     let head = GrpcRequest::new(INVOKE_SERVICE).metadata("x-in", "in");
     let answer = call_with(sidecar, &head, &request);

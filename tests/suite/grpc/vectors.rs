@@ -161,16 +161,17 @@ fn the_remote_leg_names_both_ends() {
     };
     let binary = tests::grpc_app::wire::binary(binary.as_bytes());
     assert_eq!(binary.len(), 29);
-    let hex = |bytes: &[u8]| -> String { bytes.iter().map(|byte| format!("{byte:02x}")).collect() };
-    assert_eq!(
-        parent,
-        format!(
-            "00-{}-{}-{}",
-            hex(&binary[2..18]),
-            hex(&binary[19..27]),
-            hex(&binary[28..])
-        )
-    );
+    let bytes = |hex: &str| -> Vec<u8> {
+        let pairs = (0..hex.len()).step_by(2);
+        pairs
+            .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+            .collect()
+    };
+    let parts: Vec<_> = parent.split('-').map(bytes).collect();
+    assert_eq!(parts[0], [0]);
+    assert_eq!(parts[1], binary[2..18]);
+    assert_eq!(parts[2], binary[19..27]);
+    assert_eq!(parts[3], binary[28..]);
     assert_eq!((binary[0], binary[1], binary[18], binary[27]), (0, 0, 1, 2));
 }
 

@@ -162,13 +162,11 @@ fn texts(headers: &http::HeaderMap, name: &str) -> Vec<String> {
 fn a_failure_keeps_code_text_details_and_trailers() {
     let app = GrpcApp::new(|mut call| async move {
         call.receive_all().await;
-        match call.header("x-code").and_then(|code| code.parse().ok()) {
-            Some(code) => call.end(&GrpcStatus::error(code, "why")),
-            None => {
-                call.head(&[("x-initial", "1")]);
-                call.end(&failure());
-            }
+        if let Some(code) = call.header("x-code").and_then(|code| code.parse().ok()) {
+            return call.end(&GrpcStatus::error(code, "why"));
         }
+        call.head(&[("x-initial", "1")]);
+        call.end(&failure());
     });
     let stage = Stage::new(app);
     let mut table = Table::default();

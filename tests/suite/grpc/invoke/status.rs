@@ -113,7 +113,7 @@ fn the_text_of_a_failure_is_cut_between_characters() {
     }
     table.row("no text at all", || {
         stage.app.script(
-            b"HTTP/1.1 404 Not Found\r\nContent-Length: 3\r\n\r\n\xff\xfe\xfd".to_vec(),
+            b"HTTP/1.1 404 Not Found\r\nContent-Length: 3\r\n\r\n\xff\xfe\xfd",
             After::Keep,
         );
         call(&stage.caller, &post("m", "x")).expect(5, "Not Found");

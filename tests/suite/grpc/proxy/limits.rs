@@ -1,6 +1,7 @@
 //! How much may be said at once.
 
 use tests::grpc_app::wire::GrpcStatus;
+use tests::grpc_app::{Listen, kinds};
 use tests::{GrpcApp, GrpcRequest, Sidecar};
 
 use super::super::{NONE, Stage, connect, kind};
@@ -181,6 +182,33 @@ fn half_a_message_is_a_failure() {
             for seen in stage.app.take() {
                 assert_eq!(seen.messages, []);
             }
+        });
+    }
+}
+
+/// An app says how many calls it takes at a time; the others wait for it.
+#[test]
+fn calls_wait_for_an_app_that_takes_few_at_a_time() {
+    let listen = Listen {
+        streams: Some(10),
+        ..Listen::default()
+    };
+    let stage = Stage::new(GrpcApp::listening(listen, kinds));
+    let mut table = Table::default();
+    for (way, client) in stage.ways() {
+        table.row(way, || {
+            let mut streams: Vec<_> = (0..50)
+                .map(|_| client.open(&kind("Bidi")).unwrap())
+                .collect();
+            for (number, stream) in streams.iter_mut().enumerate() {
+                stream.send(number.to_string()).unwrap();
+                stream.finish();
+            }
+            for (number, stream) in streams.into_iter().enumerate() {
+                let answer = stream.answer().unwrap();
+                answer.expect_ok(&[&number.to_string()]);
+            }
+            assert_eq!(stage.app.take().len(), 50);
         });
     }
 }
