@@ -56,6 +56,8 @@ pub struct Listen {
     pub tls: Option<Arc<ServerConfig>>,
     /// Initial window of each stream in bytes, and not that of the standard.
     pub window: Option<u32>,
+    /// So many calls at a time on one connection, and not any number.
+    pub streams: Option<u32>,
     /// Bytes of messages are counted, but not kept.
     pub forgets: bool,
 }
@@ -94,6 +96,7 @@ struct Shared {
     script: Script,
     forgets: bool,
     window: Option<u32>,
+    streams: Option<u32>,
     calls: Mutex<Vec<Record>>,
     held: Mutex<Vec<HeldCall>>,
     health_checks: Mutex<Vec<GrpcSeen>>,
@@ -174,12 +177,14 @@ impl GrpcApp {
             port,
             tls,
             window,
+            streams,
             forgets,
         } = listen;
         let shared = Arc::new(Shared {
             script,
             forgets,
             window,
+            streams,
             calls: Mutex::default(),
             held: Mutex::default(),
             health_checks: Mutex::default(),
@@ -381,6 +386,9 @@ where
     builder.max_header_list_size(HEADER_LIST);
     if let Some(window) = shared.window {
         builder.initial_window_size(window);
+    }
+    if let Some(streams) = shared.streams {
+        builder.max_concurrent_streams(streams);
     }
     let tap = Tap::new(stream, shared.pings.clone());
     let Ok(mut connection) = builder.handshake(tap).await else {
