@@ -12,7 +12,7 @@ use http::HeaderMap;
 use http_body::Frame;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::{deadline_exceeded, meter::Meter, trailers, uplink::Uplink};
+use super::{deadline_exceeded, is_over, meter::Meter, trailers, uplink::Uplink};
 use crate::message::BodyError;
 
 /// Messages of an answer; goes on sending the request meanwhile. It always
@@ -41,9 +41,16 @@ impl<G> Flow<G> {
         }
     }
 
-    fn failure(&self) -> Option<Status> {
-        let (uplink, _) = self.held.as_ref()?;
-        uplink.as_ref()?.failure()
+    /// Why the stream broke off.
+    fn failure(&self, error: &h2::Error) -> Status {
+        let uplink = self.held.as_ref().and_then(|(uplink, _)| uplink.as_ref());
+        if let Some(own) = uplink.and_then(Uplink::failure) {
+            return own;
+        }
+        match &self.deadline {
+            Some(deadline) if is_over(deadline.deadline()) => deadline_exceeded(),
+            _ => cut(error),
+        }
     }
 
     fn end(&mut self, status: &Status) -> Frame<Bytes> {
@@ -104,7 +111,7 @@ impl<G: Unpin> http_body::Body for Flow<G> {
                 Poll::Ready(Some(Ok(Frame::data(piece))))
             }
             Some(Err(error)) => {
-                let status = this.failure().unwrap_or_else(|| cut(&error));
+                let status = this.failure(&error);
                 let last = this.end(&status);
                 Poll::Ready(Some(Ok(last)))
             }
@@ -123,7 +130,7 @@ impl<G: Unpin> http_body::Body for Flow<G> {
                         "server closed the stream without sending trailers",
                     )),
                     Err(error) => {
-                        let status = this.failure().unwrap_or_else(|| cut(&error));
+                        let status = this.failure(&error);
                         this.end(&status)
                     }
                 };
