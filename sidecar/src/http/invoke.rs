@@ -5,17 +5,45 @@ use std::borrow::Cow;
 
 use api::{headers::DAPR_APP_ID, verb::Verb};
 use base64::{Engine as _, engine::general_purpose};
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 
 use super::{Front, answer, error, metadata::unescape_query};
 use crate::{
     invoke::{Call, InvokeError},
-    message::{self, Body, Content, body::Limited},
+    message::{
+        self, Body, Content,
+        body::{Limited, Noted, Unread},
+    },
     trace,
 };
 
 pub(super) async fn serve(front: &Front, request: Request<Incoming>) -> Response<Body> {
+    let version = request.version();
+    let (request, unread) = noted(request);
+    let mut response = invoke(front, request).await;
+    // HTTP/1 ends a connection whose request was not read: clients that keep
+    // connections have to know.
+    if version < Version::HTTP_2 && unread.is_some_and(|unread| unread.is_some()) {
+        response
+            .headers_mut()
+            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+type Arriving = Option<Noted<Incoming>>;
+
+fn noted(request: Request<Incoming>) -> (Request<Arriving>, Option<Unread>) {
+    let (parts, body) = request.into_parts();
+    if http_body::Body::is_end_stream(&body) {
+        return (Request::from_parts(parts, None), None);
+    }
+    let (body, unread) = Noted::new(body);
+    (Request::from_parts(parts, Some(body)), Some(unread))
+}
+
+async fn invoke(front: &Front, request: Request<Arriving>) -> Response<Body> {
     let Some((target, method)) = target_of(&request) else {
         return error::no_target();
     };
@@ -50,11 +78,10 @@ pub(super) async fn serve(front: &Front, request: Request<Incoming>) -> Response
     response
 }
 
-fn request_body(body: Incoming, limit: Option<u64>) -> Body {
-    if http_body::Body::is_end_stream(&body) {
-        Body::Empty
-    } else {
-        Body::stream(Limited::new(body, limit))
+fn request_body(body: Arriving, limit: Option<u64>) -> Body {
+    match body {
+        None => Body::Empty,
+        Some(body) => Body::stream(Limited::new(body, limit)),
     }
 }
 

@@ -92,6 +92,34 @@ fn answers_have_no_limit() {
 }
 
 #[test]
+fn an_answer_to_an_unread_body_ends_the_connection() {
+    let caller = tests::sidecar("caller").run();
+    let target = tests::invoke_path("nobody", "x");
+    for (unsent, closes) in [(1_000_000, true), (0, false)] {
+        let mut client = RawClient::connect(caller.http());
+        let head = format!(
+            "POST {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\nbody",
+            4 + unsent
+        );
+        client.send(head).unwrap();
+        let answer = client.response("POST").unwrap();
+        assert_eq!(answer.status, 500, "{answer:?}");
+        let told = answer.header("connection") == Some("close");
+        assert_eq!(told, closes, "{answer:?}");
+        if closes {
+            assert!(client.is_closed(), "the connection stays open");
+        } else {
+            client
+                .send(format!(
+                    "POST {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
+                ))
+                .unwrap();
+            assert_eq!(client.response("POST").unwrap().status, 500);
+        }
+    }
+}
+
+#[test]
 fn a_header_block_over_the_limit_is_refused() {
     let stage = Stage::new();
     let mut table = Table::default();
