@@ -72,7 +72,8 @@ async function proxy(app) {
         call.end();
         return call;
       });
-      equal(answer.text, sent.join(","));
+      // Not every server writes out an empty text.
+      equal(answer.text ?? "", sent.join(","));
     }
   });
 
