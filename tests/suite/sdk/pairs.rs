@@ -4,10 +4,10 @@ use super::mesh::{Role, Stage, Tokens};
 use super::project::{GO, HTTP, JAVA, JAVASCRIPT, PYTHON, Project, RUST};
 use super::report::{Said, Table};
 
-/// What is left out: clients and gRPC servers in JavaScript. They agree on
-/// methods of their own, since the SDK shows little of a request elsewhere.
-const CLIENTS: &[Project] = &[GO, JAVA, PYTHON, RUST];
+const CLIENTS: &[Project] = &[GO, JAVA, JAVASCRIPT, PYTHON, RUST];
 
+/// The SDK for JavaScript shows its gRPC servers little of a request: only
+/// its own client knows what to ask of them.
 const SERVERS: &[(Project, &[Role])] = &[
     (GO, GO.servers),
     (JAVA, JAVA.servers),
