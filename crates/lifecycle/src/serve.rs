@@ -162,13 +162,14 @@ const PING_PATIENCE: Duration = Duration::from_secs(5);
 /// Time for a client to send its request headers.
 const HEADER_PATIENCE: Duration = Duration::from_secs(10);
 /// Flow-control windows: large enough for a fast stream, small enough that a
-/// slow reader pins little memory. The connection window exceeds the stream
-/// window, else one stalled stream could block the rest.
+/// slow reader pins little memory. A connection has room for a thousand
+/// streams: some that stand still must not stop the others. Half of that
+/// bounds what unread small frames cost; beyond it HTTP/2 ends the connection.
 const STREAM_WINDOW: u32 = 256 * 1024;
-const CONNECTION_WINDOW: u32 = 1024 * 1024;
+const CONNECTION_WINDOW: u32 = 1024 * STREAM_WINDOW;
 /// Streams a peer may reset before they are accepted: peers cancel many calls
-/// at once when a timeout fires.
-const PENDING_RESETS: usize = 1024;
+/// at once when a timeout fires. Each costs some 10 KiB for a moment.
+const PENDING_RESETS: usize = 256;
 /// Bytes of one stream waiting to be sent.
 const SEND_BUFFER: usize = 128 * 1024;
 

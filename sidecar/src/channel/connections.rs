@@ -26,7 +26,7 @@ const SHARED: usize = 2048;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Flow-control windows for answers; see `lifecycle::serve` for the sizes.
 const STREAM_WINDOW: u32 = 256 * 1024;
-const CONNECTION_WINDOW: u32 = 1024 * 1024;
+const CONNECTION_WINDOW: u32 = 1024 * STREAM_WINDOW;
 /// Header list we take from the app: initial metadata or trailers.
 const HEADER_LIST: u32 = 1024 * 1024;
 /// Bytes of one stream waiting to be sent.

@@ -15,7 +15,7 @@ use crate::wire::{Flusher, Wire};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Flow-control windows for answers; see `lifecycle::serve` for the sizes.
 const STREAM_WINDOW: u32 = 256 * 1024;
-const CONNECTION_WINDOW: u32 = 1024 * 1024;
+const CONNECTION_WINDOW: u32 = 1024 * STREAM_WINDOW;
 /// Largest frame we take: one piece of a bulk answer in one frame.
 const FRAME: u32 = 128 * 1024;
 /// Header list we take from a peer: trailers carry error texts.
