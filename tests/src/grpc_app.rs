@@ -383,7 +383,11 @@ where
 {
     const HEADER_LIST: u32 = 1 << 20;
     let mut builder = h2::server::Builder::new();
-    builder.max_header_list_size(HEADER_LIST);
+    builder
+        .max_header_list_size(HEADER_LIST)
+        // A held call stops neither others nor the connection.
+        .initial_connection_window_size(16 << 20)
+        .data_frame_budget(usize::MAX);
     if let Some(window) = shared.window {
         builder.initial_window_size(window);
     }

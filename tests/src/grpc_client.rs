@@ -103,6 +103,7 @@ impl GrpcClient {
             .initial_window_size(window)
             .initial_connection_window_size(16 << 20)
             .max_header_list_size(HEADER_LIST)
+            .data_frame_budget(usize::MAX)
             .handshake::<_, Bytes>(stream)
             .await
             .map_err(|error| format!("preface: {error}"))?;

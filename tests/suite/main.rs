@@ -14,6 +14,8 @@ mod cli;
 mod control_plane;
 mod fidelity;
 mod grpc;
+mod grpc_hostile;
+mod grpc_streams;
 mod installed;
 mod interop;
 mod kubernetes;

@@ -1,0 +1,268 @@
+//! HTTP/2 frame by frame, in any order and shape.
+
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::time::Duration;
+
+use rustls::{ClientConnection, StreamOwned};
+use rustls_pki_types::ServerName;
+use tests::{PATIENCE, Svid, tls};
+
+pub(super) const DATA: u8 = 0;
+pub(super) const HEADERS: u8 = 1;
+pub(super) const PRIORITY: u8 = 2;
+pub(super) const RST_STREAM: u8 = 3;
+pub(super) const SETTINGS: u8 = 4;
+pub(super) const PUSH_PROMISE: u8 = 5;
+pub(super) const PING: u8 = 6;
+pub(super) const GOAWAY: u8 = 7;
+pub(super) const WINDOW_UPDATE: u8 = 8;
+pub(super) const CONTINUATION: u8 = 9;
+
+pub(super) const END_STREAM: u8 = 1;
+pub(super) const ACK: u8 = 1;
+pub(super) const END_HEADERS: u8 = 4;
+
+pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// Setting of the window that new streams get.
+pub(super) const INITIAL_WINDOW_SIZE: u16 = 4;
+/// Code of RST_STREAM.
+pub(super) const CANCEL: [u8; 4] = [0, 0, 0, 8];
+
+trait Socket: Read + Write + Send {}
+impl<T: Read + Write + Send> Socket for T {}
+
+/// A connection on which anything may be said.
+pub(super) struct Wire {
+    socket: Box<dyn Socket>,
+    tcp: TcpStream,
+}
+
+#[derive(Debug)]
+pub(super) struct Frame {
+    pub(super) kind: u8,
+    pub(super) flags: u8,
+    pub(super) stream: u32,
+    pub(super) payload: Vec<u8>,
+}
+
+// === impl Wire ===
+
+impl Wire {
+    /// With TLS where there is an SVID to present.
+    pub(super) fn connect(port: u16, svid: Option<&Svid>) -> io::Result<Self> {
+        let tcp = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+        tcp.set_nodelay(true)?;
+        tcp.set_read_timeout(Some(PATIENCE))?;
+        tcp.set_write_timeout(Some(PATIENCE))?;
+        let stream = tcp.try_clone()?;
+        let socket: Box<dyn Socket> = if svid.is_some() {
+            let name = ServerName::IpAddress(Ipv4Addr::LOCALHOST.into());
+            let session = ClientConnection::new(tls::client(svid, &[b"h2"]), name)
+                .map_err(io::Error::other)?;
+            let mut stream = StreamOwned::new(session, stream);
+            stream.conn.complete_io(&mut stream.sock)?;
+            Box::new(stream)
+        } else {
+            Box::new(stream)
+        };
+        Ok(Self { socket, tcp })
+    }
+
+    /// Preface and first settings.
+    pub(super) fn preface(&mut self, settings: &[(u16, u32)]) -> io::Result<()> {
+        let mut bytes = PREFACE.to_vec();
+        let payload: Vec<u8> = settings
+            .iter()
+            .flat_map(|(name, value)| [&name.to_be_bytes()[..], &value.to_be_bytes()].concat())
+            .collect();
+        bytes.extend(frame(SETTINGS, 0, 0, &payload));
+        self.write(&bytes)
+    }
+
+    /// From now on a write fails after this time.
+    pub(super) fn write_for(&self, patience: Duration) {
+        let _ = self.tcp.set_write_timeout(Some(patience));
+    }
+
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.socket.write_all(bytes)?;
+        self.socket.flush()
+    }
+
+    pub(super) fn send(
+        &mut self,
+        kind: u8,
+        flags: u8,
+        stream: u32,
+        payload: &[u8],
+    ) -> io::Result<()> {
+        self.write(&frame(kind, flags, stream, payload))
+    }
+
+    /// The next frame; `None` when the connection has ended.
+    #[track_caller]
+    pub(super) fn next(&mut self) -> Option<Frame> {
+        let mut head = [0; 9];
+        self.read(&mut head)?;
+        let [a, b, c, kind, flags, s @ ..] = head;
+        let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
+        self.read(&mut payload)?;
+        Some(Frame {
+            kind,
+            flags,
+            stream: u32::from_be_bytes(s) & 0x7fff_ffff,
+            payload,
+        })
+    }
+
+    /// Reads frames until one is as wished; false when the connection ended
+    /// before.
+    #[track_caller]
+    pub(super) fn until(&mut self, wished: impl Fn(&Frame) -> bool) -> bool {
+        while let Some(frame) = self.next() {
+            if wished(&frame) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Fails unless the server ends the connection.
+    #[track_caller]
+    pub(super) fn expect_end(&mut self, what: &str) {
+        let mut buffer = [0; 16 * 1024];
+        loop {
+            match self.socket.read(&mut buffer) {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(error) if is_timeout(&error) => panic!("{what}: the connection stays"),
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Throws away what has come; false when the connection has ended.
+    pub(super) fn drain(&mut self) -> bool {
+        let _ = self.tcp.set_nonblocking(true);
+        let mut buffer = [0; 16 * 1024];
+        let open = loop {
+            match self.socket.read(&mut buffer) {
+                Ok(0) => break false,
+                Ok(_) => {}
+                Err(error) => break is_timeout(&error),
+            }
+        };
+        let _ = self.tcp.set_nonblocking(false);
+        open
+    }
+
+    #[track_caller]
+    fn read(&mut self, buffer: &mut [u8]) -> Option<()> {
+        match self.socket.read_exact(buffer) {
+            Ok(()) => Some(()),
+            Err(error) if is_timeout(&error) => panic!("nothing came, and no end either"),
+            Err(_) => None,
+        }
+    }
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+    )
+}
+
+/// A frame with this payload.
+pub(super) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = head(payload.len(), kind, flags, stream);
+    bytes.extend_from_slice(payload);
+    bytes
+}
+
+/// The nine bytes before a payload.
+pub(super) fn head(length: usize, kind: u8, flags: u8, stream: u32) -> Vec<u8> {
+    let length = u32::try_from(length).unwrap().to_be_bytes();
+    let mut bytes = length[1..].to_vec();
+    bytes.extend([kind, flags]);
+    bytes.extend(stream.to_be_bytes());
+    bytes
+}
+
+/// A header field as HPACK literal without index.
+pub(super) fn field(name: &str, value: &str) -> Vec<u8> {
+    let mut bytes = vec![0];
+    for text in [name, value] {
+        length(text.len(), &mut bytes);
+        bytes.extend_from_slice(text.as_bytes());
+    }
+    bytes
+}
+
+/// The fields of a call, each kept in the table of the connection.
+pub(super) fn kept_call(method: &str) -> Vec<u8> {
+    fields(method)
+        .iter()
+        .flat_map(|(name, value)| {
+            let mut bytes = field(name, value);
+            bytes[0] = 0x40;
+            bytes
+        })
+        .collect()
+}
+
+/// The fields that [`kept_call`] kept, one byte for each.
+pub(super) fn same_call() -> Vec<u8> {
+    const FIRST: u8 = 62;
+    let count = u8::try_from(fields("").len()).unwrap();
+    (0..count)
+        .rev()
+        .map(|place| 0x80 | (FIRST + place))
+        .collect()
+}
+
+/// An HPACK integer after a prefix of seven bits.
+fn length(mut length: usize, bytes: &mut Vec<u8>) {
+    const PREFIX: usize = 127;
+    if length < PREFIX {
+        bytes.push(length as u8);
+        return;
+    }
+    bytes.push(PREFIX as u8);
+    length -= PREFIX;
+    while length >= 128 {
+        bytes.push((length % 128) as u8 | 128);
+        length /= 128;
+    }
+    bytes.push(length as u8);
+}
+
+/// The fields of a call that both ports forward to the app.
+pub(super) fn call(method: &str) -> Vec<u8> {
+    fields(method)
+        .iter()
+        .flat_map(|(name, value)| field(name, value))
+        .collect()
+}
+
+fn fields(method: &str) -> [(&'static str, String); 8] {
+    [
+        (":method", "POST".to_owned()),
+        (":scheme", "http".to_owned()),
+        (":path", format!("/testing.Kinds/{method}")),
+        (":authority", "localhost".to_owned()),
+        ("content-type", "application/grpc".to_owned()),
+        ("te", "trailers".to_owned()),
+        ("dapr-callee-app-id", "callee".to_owned()),
+        ("dapr-stream", "true".to_owned()),
+    ]
+}
+
+/// A gRPC message.
+pub(super) fn message(text: &str) -> Vec<u8> {
+    let mut bytes = vec![0];
+    bytes.extend(u32::try_from(text.len()).unwrap().to_be_bytes());
+    bytes.extend_from_slice(text.as_bytes());
+    bytes
+}
