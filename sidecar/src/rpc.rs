@@ -13,7 +13,7 @@ use std::time::Duration;
 use api::grpc::{Code, Status};
 use bytes::{BufMut as _, Bytes, BytesMut};
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, uri::PathAndQuery,
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header, uri::PathAndQuery,
 };
 use hyper::body::Incoming;
 use tokio::time::Instant;
@@ -21,8 +21,9 @@ use tokio::time::Instant;
 use crate::message::Body;
 
 pub(crate) use answer::cut;
-pub(crate) use exchange::{Broken, Outbound, exchange};
-pub(crate) use meter::{Meter, Metered};
+pub(crate) use exchange::{Broken, Outbound, Site, exchange};
+pub(crate) use meter::Meter;
+use meter::Metered;
 
 /// A call on its way.
 #[derive(Debug)]
@@ -65,17 +66,6 @@ pub(crate) fn failed(status: &Status) -> Response<Body> {
     refused(StatusCode::OK, status)
 }
 
-/// One message and an OK behind it.
-pub(crate) fn succeeded(headers: HeaderMap, message: Bytes, trailers: HeaderMap) -> Response<Body> {
-    let mut response = Response::new(Body::stream(answer::Single::new(message, trailers)));
-    *response.headers_mut() = headers;
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/grpc"),
-    );
-    response
-}
-
 /// A message with its length in front.
 pub(crate) fn framed(message: &impl prost::Message) -> Bytes {
     let length = message.encoded_len();
@@ -104,15 +94,31 @@ pub(crate) fn no_app() -> Status {
     )
 }
 
-/// Initial metadata, no message, and trailers that say how it ended.
-pub(crate) fn ended(headers: HeaderMap, trailers: HeaderMap) -> Response<Body> {
-    let mut response = Response::new(Body::stream(answer::Single::without_message(trailers)));
+/// Initial metadata, at most one message, and trailers that say how it ended.
+pub(crate) fn answered(
+    headers: HeaderMap,
+    message: Option<Bytes>,
+    trailers: HeaderMap,
+) -> Response<Body> {
+    let mut response = Response::new(Body::stream(answer::Single::new(message, trailers)));
     *response.headers_mut() = headers;
     response.headers_mut().insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/grpc"),
     );
     response
+}
+
+/// The path of a request, and its messages as far as they are within `limit`
+/// bytes each.
+pub(crate) fn request_parts(uri: Uri, body: Incoming, limit: usize) -> (PathAndQuery, Body) {
+    let path = uri.into_parts().path_and_query;
+    let body = if http_body::Body::is_end_stream(&body) {
+        Body::Empty
+    } else {
+        Body::stream(Metered::new(body, limit))
+    };
+    (path.unwrap_or(PathAndQuery::from_static("/")), body)
 }
 
 /// When the client of a call gives up, where it says so.
@@ -223,28 +229,13 @@ pub(crate) fn deadline_exceeded() -> Status {
     Status::new(Code::DeadlineExceeded, "context deadline exceeded")
 }
 
-/// A path that would name another method once cleaned.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum NotCanonical {
-    /// Characters no method has.
-    #[error(transparent)]
-    Method(#[from] policy::method::MethodError),
-    /// Dots or slashes that cleaning takes out.
-    #[error("invalid method: {} is not canonical, call {}", policy::method::quote(.given), policy::method::quote(.clean))]
-    Unclean {
-        /// As called.
-        given: String,
-        /// What it would be.
-        clean: String,
-    },
-}
-
 /// Checks that what access lists judge is what the app will see.
 ///
 /// # Errors
 /// Cleaning would change the path.
-pub(crate) fn canonical(path: &str) -> Result<(), NotCanonical> {
-    policy::method::validate(path)?;
+pub(crate) fn canonical(path: &str) -> Result<(), Status> {
+    let invalid = |text: String| Status::new(Code::InvalidArgument, text);
+    policy::method::validate(path).map_err(|error| invalid(error.to_string()))?;
     let is_plain = path.starts_with('/')
         && !path.ends_with('/')
         && !path.contains("//")
@@ -256,8 +247,8 @@ pub(crate) fn canonical(path: &str) -> Result<(), NotCanonical> {
     if clean == path {
         return Ok(());
     }
-    Err(NotCanonical::Unclean {
-        given: path.to_owned(),
-        clean,
-    })
+    let (given, clean) = (policy::method::quote(path), policy::method::quote(&clean));
+    Err(invalid(format!(
+        "invalid method: {given} is not canonical, call {clean}"
+    )))
 }

@@ -19,7 +19,7 @@ use parking_lot::Mutex;
 
 pub(crate) use connect::Connector;
 pub(crate) use peer::Peer;
-pub(crate) use proxy::{Passed, pass_on, reach};
+pub(crate) use proxy::{pass_on, reach};
 pub(crate) use stream::{Answer, Call, CallFailed, call, call_unary};
 
 /// The peers of one worker.

@@ -18,7 +18,10 @@ use rustls::ClientConfig;
 use tokio::net::TcpStream;
 
 use super::{App, Protocol, dial_reason};
-use crate::wire::{Gathered, Wire};
+use crate::{
+    rpc::Site,
+    wire::{Gathered, Wire},
+};
 
 /// Calls that share a connection before another is made.
 const SHARED: usize = 2048;
@@ -35,8 +38,7 @@ const SEND_BUFFER: usize = 128 * 1024;
 #[derive(Debug)]
 pub(super) struct Connections {
     app: Arc<App>,
-    scheme: Scheme,
-    authority: Option<Authority>,
+    site: Site,
     tls: Option<Arc<ClientConfig>>,
     live: Mutex<Vec<Live>>,
     dialing: tokio::sync::Mutex<()>,
@@ -87,8 +89,10 @@ impl Connections {
         // Proxied calls reach HTTP apps as well; TLS is the user's word.
         let is_tls = app.protocol.is_tls();
         Self {
-            scheme: if is_tls { Scheme::HTTPS } else { Scheme::HTTP },
-            authority: Authority::try_from(app.authority.as_str()).ok(),
+            site: Site {
+                scheme: if is_tls { Scheme::HTTPS } else { Scheme::HTTP },
+                authority: Authority::try_from(app.authority.as_str()).ok(),
+            },
             tls: is_tls.then(|| security::own_app_client(&[security::H2])),
             app: Arc::clone(app),
             live: Mutex::default(),
@@ -96,13 +100,9 @@ impl Connections {
         }
     }
 
-    /// Address of an rpc of the app.
-    pub(super) fn uri(&self, path: http::uri::PathAndQuery) -> http::Uri {
-        let mut parts = http::uri::Parts::default();
-        parts.scheme = Some(self.scheme.clone());
-        parts.authority.clone_from(&self.authority);
-        parts.path_and_query = Some(path);
-        http::Uri::from_parts(parts).unwrap_or_default()
+    /// Where the rpcs of the app are.
+    pub(super) fn site(&self) -> &Site {
+        &self.site
     }
 
     /// A connection that takes a call, and whether it has been used before.

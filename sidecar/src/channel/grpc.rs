@@ -12,7 +12,6 @@ use h2::client::SendRequest;
 use http::{HeaderMap, HeaderValue, header, uri::PathAndQuery};
 use http_body_util::BodyExt as _;
 use prost::Message as _;
-use tokio::time::Instant;
 
 use super::{
     Channel, ChannelError,
@@ -29,15 +28,6 @@ use crate::{
 const ON_INVOKE: &str = "/dapr.proto.runtime.v1.AppCallback/OnInvoke";
 const HEALTH_CHECK: &str = "/dapr.proto.runtime.v1.AppCallbackHealthCheck/HealthCheck";
 
-/// What is sent to the app, as often as it takes to reach it.
-struct Sent {
-    path: PathAndQuery,
-    metadata: HeaderMap,
-    deadline: Option<Instant>,
-    first: Bytes,
-    rest: Body,
-}
-
 impl Channel {
     /// One method of the app.
     pub(super) async fn on_invoke(&self, mut request: Request) -> Result<GrpcReply, ChannelError> {
@@ -46,19 +36,9 @@ impl Channel {
         let message = rpc::framed(&invocation(&request, data));
         let mut metadata = request.headers;
         metadata::to_grpc_app(&mut metadata, is_from_grpc, self.app.token());
-        metadata.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/grpc"),
-        );
         let turn = self.turn().await;
         let answer = self
-            .exchange(Sent {
-                path: PathAndQuery::from_static(ON_INVOKE),
-                metadata,
-                deadline: None,
-                first: message,
-                rest: Body::Empty,
-            })
+            .exchange(self.unary(ON_INVOKE, metadata, message))
             .await?;
         let reply = self.reply(answer).await;
         drop(turn);
@@ -67,19 +47,8 @@ impl Channel {
 
     /// Asks the app whether it is well.
     pub(super) async fn health_check(&self) -> Result<(), String> {
-        let mut metadata = HeaderMap::new();
-        metadata.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/grpc"),
-        );
         let answer = self
-            .exchange(Sent {
-                path: PathAndQuery::from_static(HEALTH_CHECK),
-                metadata,
-                deadline: None,
-                first: rpc::framed(&()),
-                rest: Body::Empty,
-            })
+            .exchange(self.unary(HEALTH_CHECK, HeaderMap::new(), rpc::framed(&())))
             .await
             .map_err(|error| error.to_string())?;
         let reply = self
@@ -103,40 +72,50 @@ impl Channel {
             Ok(Peeked::Begun(first, rest)) => (first, rest),
             Err(error) => return Err(ChannelError::Rpc(refusal(&error))),
         };
-        self.exchange(Sent {
+        self.exchange(Outbound {
             path: rpc.path,
             metadata,
             deadline: rpc.deadline,
             first,
             rest,
+            message_limit: self.app.message_limit,
         })
         .await
     }
 
+    /// A call of ours with one message.
+    fn unary(&self, path: &'static str, mut metadata: HeaderMap, message: Bytes) -> Outbound {
+        metadata.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/grpc"),
+        );
+        Outbound {
+            path: PathAndQuery::from_static(path),
+            metadata,
+            deadline: None,
+            first: message,
+            rest: Body::Empty,
+            message_limit: self.app.message_limit,
+        }
+    }
+
     /// Sends until the app has seen it; an app that closes an idle connection
     /// has not.
-    async fn exchange(&self, sent: Sent) -> Result<RpcAnswer, ChannelError> {
-        let Sent {
-            path,
-            metadata,
-            deadline,
-            first,
-            mut rest,
-        } = sent;
-        let is_whole = matches!(rest, Body::Empty);
+    async fn exchange(&self, mut call: Outbound) -> Result<RpcAnswer, ChannelError> {
+        let is_whole = matches!(call.rest, Body::Empty);
         let mut tries = 0;
         loop {
             let (sender, lease, is_reused) = self.ready().await?;
             let marker = lease.clone();
-            let outbound = Outbound {
-                uri: self.connections.uri(path.clone()),
-                metadata: metadata.clone(),
-                deadline,
-                first: first.clone(),
-                rest: std::mem::take(&mut rest),
-                message_limit: self.app.message_limit,
+            let attempt = Outbound {
+                path: call.path.clone(),
+                metadata: call.metadata.clone(),
+                first: call.first.clone(),
+                rest: std::mem::take(&mut call.rest),
+                ..call
             };
-            let error = match rpc::exchange(sender, outbound, lease).await {
+            let site = self.connections.site();
+            let error = match rpc::exchange(sender, site, attempt, lease).await {
                 Ok(answer) => return Ok(answer),
                 Err(Broken::Refused(status)) => return Err(ChannelError::Rpc(status)),
                 Err(Broken::Unsent(error) | Broken::Cut(error)) => error,

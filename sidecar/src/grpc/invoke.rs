@@ -121,7 +121,7 @@ async fn of_http(
     headers.insert(HTTP_STATUS, HeaderValue::from(code));
     if !response.status.is_success() {
         let trailers = rpc::trailers(&Status::of_http(code, &body));
-        return Ok(rpc::ended(headers, trailers));
+        return Ok(rpc::answered(headers, None, trailers));
     }
     let message = InvokeResponse {
         data: Some(prost_types::Any {
@@ -148,7 +148,7 @@ async fn of_grpc(
     metadata::to_grpc_client(&mut trailers, true);
     if reply.status.code != Code::Ok {
         reply.status.write_headers(&mut trailers);
-        return Ok(rpc::ended(headers, trailers));
+        return Ok(rpc::answered(headers, None, trailers));
     }
     let body = whole(target, reply.body, limit).await?;
     let text = |bytes: &Bytes| String::from_utf8_lossy(bytes).into_owned();
@@ -173,7 +173,7 @@ fn answered(
     if length > limit {
         return Err(Box::new(rpc::failed(&too_large(length, limit))));
     }
-    Ok(rpc::succeeded(headers, rpc::framed(message), trailers))
+    Ok(rpc::answered(headers, Some(rpc::framed(message)), trailers))
 }
 
 async fn whole(target: &str, body: Body, limit: usize) -> Result<Bytes, Box<Response<Body>>> {

@@ -1,18 +1,15 @@
 //! Any rpc that is none of ours: passed on, unread, to the app its metadata
 //! names.
 
-use api::{
-    grpc::{Code, Status},
-    headers::{CALLEE_APP_ID, DAPR_APP_ID},
-};
-use http::{HeaderMap, HeaderName, Request, Response, uri::PathAndQuery};
+use api::headers::{CALLEE_APP_ID, DAPR_APP_ID};
+use http::{HeaderMap, HeaderName, Request, Response};
 use hyper::body::Incoming;
 
 use super::{Front, error};
 use crate::{
     invoke::{InvokeError, Proxied},
     message::Body,
-    rpc::{self, Metered, Rpc},
+    rpc::{self, Rpc},
     trace,
 };
 
@@ -21,15 +18,12 @@ const DAPR_STREAM: HeaderName = HeaderName::from_static("dapr-stream");
 pub(super) async fn serve(front: &Front, request: Request<Incoming>) -> Response<Body> {
     let (parts, incoming) = request.into_parts();
     let mut metadata = parts.headers;
-    let path = match parts.uri.into_parts().path_and_query {
-        Some(path) => path,
-        None => PathAndQuery::from_static("/"),
-    };
+    let (path, body) = rpc::request_parts(parts.uri, incoming, front.message_limit);
     let policy = text(&metadata, &DAPR_APP_ID);
     let Some(target) = text(&metadata, &CALLEE_APP_ID).or_else(|| policy.clone()) else {
         return rpc::failed(&rpc::no_target(path.path()));
     };
-    let deadline = match judge(path.as_str()).and_then(|()| rpc::deadline(&metadata)) {
+    let deadline = match rpc::canonical(path.as_str()).and_then(|()| rpc::deadline(&metadata)) {
         Ok(deadline) => deadline,
         Err(status) => return rpc::failed(&status),
     };
@@ -43,7 +37,7 @@ pub(super) async fn serve(front: &Front, request: Request<Incoming>) -> Response
             path,
             metadata,
             deadline,
-            body: request_body(incoming, front.message_limit),
+            body,
         },
     };
     let passed = rpc::within(deadline, front.invoker.proxy(call), || InvokeError::Timeout);
@@ -53,23 +47,9 @@ pub(super) async fn serve(front: &Front, request: Request<Incoming>) -> Response
     }
 }
 
-fn request_body(incoming: Incoming, limit: usize) -> Body {
-    if http_body::Body::is_end_stream(&incoming) {
-        Body::Empty
-    } else {
-        Body::stream(Metered::new(incoming, limit))
-    }
-}
-
 fn text(metadata: &HeaderMap, name: &HeaderName) -> Option<String> {
     let value = metadata.get(name)?;
     Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
-}
-
-/// What an access list judges has to be what the app will see.
-fn judge(path: &str) -> Result<(), Status> {
-    crate::rpc::canonical(path)
-        .map_err(|error| Status::new(Code::InvalidArgument, error.to_string()))
 }
 
 /// As Dapr reads switches in metadata.

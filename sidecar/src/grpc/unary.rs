@@ -44,7 +44,7 @@ async fn answer(front: &Front, request: Request<Incoming>) -> Result<Response<Bo
 
 fn reply(message: &impl Message) -> Response<Body> {
     let trailers = rpc::trailers(&Status::new(Code::Ok, ""));
-    rpc::succeeded(HeaderMap::new(), rpc::framed(message), trailers)
+    rpc::answered(HeaderMap::new(), Some(rpc::framed(message)), trailers)
 }
 
 /// The one message of a unary rpc.

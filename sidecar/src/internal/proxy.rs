@@ -5,22 +5,19 @@ use api::{
     headers::{APP_NOT_REACHED, CALLEE_APP_ID, CALLER_APP_ID, DAPR_APP_ID},
     metadata,
 };
-use http::{HeaderMap, HeaderValue, Request, Response, uri::PathAndQuery};
+use http::{HeaderMap, HeaderValue, Request, Response};
 use hyper::body::Incoming;
 
 use super::{Caller, Internal, access};
 use crate::{
     channel::ChannelError,
     message::Body,
-    rpc::{self, Metered, Rpc},
+    rpc::{self, Rpc},
 };
 
 pub(super) async fn serve(server: &Internal, request: Request<Incoming>) -> Response<Body> {
     let (parts, incoming) = request.into_parts();
-    let path = match parts.uri.into_parts().path_and_query {
-        Some(path) => path,
-        None => PathAndQuery::from_static("/"),
-    };
+    let (path, body) = rpc::request_parts(parts.uri, incoming, server.limits.body);
     let admitted = admit(server, path.as_str(), &parts.headers);
     let deadline = match admitted.and_then(|()| rpc::deadline(&parts.headers)) {
         Ok(deadline) => deadline,
@@ -37,11 +34,7 @@ pub(super) async fn serve(server: &Internal, request: Request<Incoming>) -> Resp
         path,
         metadata,
         deadline,
-        body: if http_body::Body::is_end_stream(&incoming) {
-            Body::Empty
-        } else {
-            Body::stream(Metered::new(incoming, server.limits.body))
-        },
+        body,
     };
     let over = || ChannelError::Rpc(rpc::deadline_exceeded());
     match rpc::within(deadline, channel.proxy(rpc), over).await {
@@ -77,7 +70,7 @@ fn admit(server: &Internal, path: &str, metadata: &HeaderMap) -> Result<(), Stat
             ),
         ));
     }
-    rpc::canonical(path).map_err(|error| Status::new(Code::InvalidArgument, error.to_string()))?;
+    rpc::canonical(path)?;
     access::authorize_rpc(server, path)
 }
 

@@ -33,8 +33,8 @@ use crate::{
         Body,
         body::{self, Peeked},
     },
-    rpc::{self, Rpc, RpcAnswer},
-    transport::{self, CallFailed, Passed, Peer},
+    rpc::{self, Outbound, Rpc, RpcAnswer},
+    transport::{self, CallFailed, Peer},
 };
 
 const SCOPE: &str = "dapr.runtime.direct_messaging";
@@ -164,16 +164,15 @@ impl Invoker {
         loop {
             let (peer, patience) = search.next().await?;
             let (first, rest) = prepared.pieces();
-            let passed = Passed {
+            let call = Outbound {
                 path: prepared.path.clone(),
                 metadata: prepared.metadata.clone(),
                 deadline: prepared.deadline,
                 first,
                 rest,
                 message_limit: self.limits.body,
-                patience,
             };
-            match transport::pass_on(&peer, passed).await {
+            match transport::pass_on(&peer, patience, call).await {
                 Ok(answer) => return Ok(answer),
                 Err(failed) => {
                     let may_go_on = prepared.is_replayable(true);

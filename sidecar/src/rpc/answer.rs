@@ -144,25 +144,16 @@ impl<G: Unpin> http_body::Body for Flow<G> {
     }
 }
 
-/// One message, then trailers.
+/// At most one message, then trailers.
 pub(super) struct Single {
     message: Option<Bytes>,
     trailers: Option<HeaderMap>,
 }
 
 impl Single {
-    pub(super) fn new(message: Bytes, trailers: HeaderMap) -> Self {
+    pub(super) fn new(message: Option<Bytes>, trailers: HeaderMap) -> Self {
         Self {
-            message: Some(message),
-            trailers: Some(trailers),
-        }
-    }
-}
-
-impl Single {
-    pub(super) fn without_message(trailers: HeaderMap) -> Self {
-        Self {
-            message: None,
+            message,
             trailers: Some(trailers),
         }
     }

@@ -6,17 +6,40 @@ use api::{
 };
 use bytes::Bytes;
 use h2::client::SendRequest;
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version, header};
+use http::{
+    HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version, header,
+    uri::{Authority, Parts, PathAndQuery, Scheme},
+};
 use tokio::time::Instant;
 
 use super::{RpcAnswer, answer::Flow, time_left, uplink::Uplink};
 use crate::message::Body;
 
+/// What a connection leads to.
+#[derive(Clone, Debug)]
+pub(crate) struct Site {
+    /// With TLS or without.
+    pub(crate) scheme: Scheme,
+    /// `host:port`; none for what can be no authority.
+    pub(crate) authority: Option<Authority>,
+}
+
+impl Site {
+    /// Address of an rpc there.
+    fn uri(&self, path: PathAndQuery) -> Uri {
+        let mut parts = Parts::default();
+        parts.scheme = Some(self.scheme.clone());
+        parts.authority.clone_from(&self.authority);
+        parts.path_and_query = Some(path);
+        Uri::from_parts(parts).unwrap_or_default()
+    }
+}
+
 /// A call as it goes out.
 #[derive(Debug)]
 pub(crate) struct Outbound {
-    /// Where to, path included.
-    pub(crate) uri: Uri,
+    /// `/package.Service/Method`.
+    pub(crate) path: PathAndQuery,
     /// Metadata for the other side.
     pub(crate) metadata: HeaderMap,
     /// When its client gives up.
@@ -44,12 +67,16 @@ pub(crate) enum Broken {
 /// as long as the answer arrives.
 pub(crate) async fn exchange(
     mut sender: SendRequest<Frame>,
+    site: &Site,
     call: Outbound,
     guard: impl Send + Unpin + 'static,
 ) -> Result<RpcAnswer, Broken> {
     let is_whole = matches!(call.rest, Body::Empty);
     let (response, mut stream) = sender
-        .send_request(head(call.uri, call.metadata, call.deadline), false)
+        .send_request(
+            head(site.uri(call.path), call.metadata, call.deadline),
+            false,
+        )
         .map_err(Broken::Unsent)?;
     // A request ends on a DATA frame, an empty one if need be: servers in Go
     // do not see the end on a head.

@@ -15,7 +15,7 @@ use h2::{
     Ping,
     client::{Connection, SendRequest},
 };
-use http::{Uri, uri::PathAndQuery};
+use http::{Uri, uri::Scheme};
 use parking_lot::Mutex;
 use rustls::ClientConfig;
 use tracing::{debug, error, info};
@@ -24,7 +24,10 @@ use super::{
     Connector,
     connect::{ConnectError, Connected},
 };
-use crate::wire::{Gathered, Wire};
+use crate::{
+    rpc::Site,
+    wire::{Gathered, Wire},
+};
 
 /// Real sidecars count pings less than 8 s apart, and end the connection at
 /// the third that no answer of theirs lies between.
@@ -56,7 +59,7 @@ const IDLE_LIFE: Duration = Duration::from_mins(3);
 #[derive(Debug)]
 pub(crate) struct Peer {
     address: SocketAddr,
-    base: http::uri::Parts,
+    site: Site,
     stream_uri: Uri,
     unary_uri: Uri,
     tls: Option<Arc<ClientConfig>>,
@@ -117,7 +120,14 @@ impl Peer {
         let stream_uri = uri("CallLocalStream");
         Self {
             address,
-            base: stream_uri.clone().into_parts(),
+            site: Site {
+                scheme: if tls.is_some() {
+                    Scheme::HTTPS
+                } else {
+                    Scheme::HTTP
+                },
+                authority: stream_uri.authority().cloned(),
+            },
             stream_uri,
             unary_uri: uri("CallLocal"),
             tls,
@@ -168,13 +178,9 @@ impl Peer {
         .detach();
     }
 
-    /// Address of any rpc there.
-    pub(super) fn uri(&self, path: PathAndQuery) -> Uri {
-        let mut parts = http::uri::Parts::default();
-        parts.scheme.clone_from(&self.base.scheme);
-        parts.authority.clone_from(&self.base.authority);
-        parts.path_and_query = Some(path);
-        Uri::from_parts(parts).unwrap_or_default()
+    /// Where its rpcs are.
+    pub(super) fn site(&self) -> &Site {
+        &self.site
     }
 
     pub(super) fn stream_uri(&self) -> Uri {

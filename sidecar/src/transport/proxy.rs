@@ -6,53 +6,25 @@ use api::{
     grpc::{Code, Status},
     headers::APP_NOT_REACHED,
 };
-use bytes::Bytes;
-use http::{HeaderMap, uri::PathAndQuery};
 use policy::retry::Reached;
-use tokio::time::Instant;
 
 use super::{
     CallFailed, Peer,
     stream::{gone, sender},
 };
-use crate::{
-    message::Body,
-    rpc::{self, Broken, Outbound, RpcAnswer},
-};
-
-/// A call as it is passed on.
-#[derive(Debug)]
-pub(crate) struct Passed {
-    /// `/package.Service/Method`.
-    pub(crate) path: PathAndQuery,
-    /// Metadata for the peer.
-    pub(crate) metadata: HeaderMap,
-    /// When its client gives up.
-    pub(crate) deadline: Option<Instant>,
-    /// What has arrived of the request.
-    pub(crate) first: Bytes,
-    /// The rest; `Empty` when `first` is all of it.
-    pub(crate) rest: Body,
-    /// Bytes one received message may have.
-    pub(crate) message_limit: usize,
-    /// Time for a connection, where there is another replica to go to.
-    pub(crate) patience: Option<Duration>,
-}
+use crate::rpc::{self, Broken, Outbound, RpcAnswer};
 
 /// Makes the call on a connection to `peer` and returns once the answer has
-/// begun, be it with a status.
-pub(crate) async fn pass_on(peer: &Arc<Peer>, call: Passed) -> Result<RpcAnswer, CallFailed> {
+/// begun, be it with a status. `patience`: time for a connection, where there
+/// is another replica to go to.
+pub(crate) async fn pass_on(
+    peer: &Arc<Peer>,
+    patience: Option<Duration>,
+    call: Outbound,
+) -> Result<RpcAnswer, CallFailed> {
     let in_flight = peer.enter();
-    let sender = sender(peer, call.patience).await?;
-    let outbound = Outbound {
-        uri: peer.uri(call.path),
-        metadata: call.metadata,
-        deadline: call.deadline,
-        first: call.first,
-        rest: call.rest,
-        message_limit: call.message_limit,
-    };
-    let answer = match rpc::exchange(sender, outbound, in_flight).await {
+    let sender = sender(peer, patience).await?;
+    let answer = match rpc::exchange(sender, peer.site(), call, in_flight).await {
         Ok(answer) => answer,
         Err(Broken::Unsent(error)) => {
             gone(peer, &error);

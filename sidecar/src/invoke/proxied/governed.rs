@@ -113,8 +113,7 @@ impl Invoker {
         };
         let retry = rules.retry.as_ref().filter(|retry| retry.repeats());
         if is_stream {
-            let open = self.opened(route, rules, retry, &operation).await;
-            open?;
+            self.opened(route, rules, retry, &operation).await?;
             let prepared = Prepared::new(rpc, self.limits.replay, false).await?;
             let answer = self.pass(route, &prepared).await?;
             prepared.settle();
