@@ -3,4 +3,6 @@
 //! fixed ports and ids.
 
 mod python;
+mod readme;
+mod runner;
 mod venv;

@@ -1,6 +1,7 @@
 //! A network and process table of one's own, in which commands are run the
 //! way a reader types them.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
@@ -14,6 +15,7 @@ pub(crate) struct Room {
     init: String,
     home: TempDir,
     path: String,
+    environment: Vec<(&'static str, OsString)>,
 }
 
 /// Loopback, and an address that is not loopback: without one a sidecar does
@@ -62,7 +64,13 @@ impl Room {
             holder,
             home,
             path,
+            environment: Vec::new(),
         }
+    }
+
+    /// Sets a variable for all commands that follow.
+    pub(crate) fn set(&mut self, name: &'static str, value: impl Into<OsString>) {
+        self.environment.push((name, value.into()));
     }
 
     /// The home directory of who lives there.
@@ -99,8 +107,7 @@ impl Room {
                 line.starts_with("dapr init")
                     .then(|| ("SENTRY_BIN", binaries::sentry())),
             )
-            // The examples wait a second between two orders.
-            .env("ORDER_PAUSE_SECONDS", "0.1");
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
         Process::spawn(line, command)
     }
 
@@ -126,17 +133,24 @@ impl Room {
     }
 }
 
+/// What a reader's own runs leave in an example; not part of it.
+const LEFT_BEHIND: &[&str] = &[
+    ".dapr",
+    ".venv",
+    "__pycache__",
+    "node_modules",
+    "obj",
+    "target",
+];
+
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap().flatten() {
-        // What a reader's own runs left there is not part of the example.
-        if matches!(
-            entry.file_name().to_str(),
-            Some(".dapr" | ".venv" | "__pycache__")
-        ) {
+        let name = entry.file_name();
+        if LEFT_BEHIND.iter().any(|left| name == *left) {
             continue;
         }
-        let target = to.join(entry.file_name());
+        let target = to.join(name);
         if entry.path().is_dir() {
             copy(&entry.path(), &target);
         } else {
