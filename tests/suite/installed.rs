@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, SystemTime};
 
 /// A folder outside the checkout, filled by `install` unless an earlier run
 /// did so for the same `inputs`.
@@ -16,14 +17,35 @@ pub(crate) fn once(kind: &str, inputs: &[u8], install: impl FnOnce(&Path)) -> Pa
     let lock = File::create(cache.join(name + ".lock")).unwrap();
     lock.lock().unwrap();
     let complete = folder.join("complete");
-    if complete.exists() {
+    if let Ok(marker) = File::options().write(true).open(&complete) {
+        marker.set_modified(SystemTime::now()).unwrap();
         return folder;
     }
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir(&folder).unwrap();
     install(&folder);
     File::create(complete).unwrap();
+    remove_disused(&cache, kind);
     folder
+}
+
+/// What other inputs of this kind needed goes a week after its last use.
+fn remove_disused(cache: &Path, kind: &str) {
+    const WEEK: Duration = Duration::from_hours(7 * 24);
+    for entry in fs::read_dir(cache).unwrap().flatten() {
+        let name = entry.file_name();
+        let is_of_kind = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(kind)?.strip_prefix('-'))
+            .is_some_and(|rest| u64::from_str_radix(rest, 16).is_ok());
+        let marker = fs::metadata(entry.path().join("complete"));
+        let age = marker
+            .and_then(|marker| marker.modified())
+            .map(|used| used.elapsed());
+        if is_of_kind && matches!(age, Ok(Ok(age)) if age > WEEK) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 /// What a tool says about its version: another one has to install anew.
