@@ -41,7 +41,11 @@ impl Value {
     }
 }
 
-fn boolean(text: &str) -> Result<bool, String> {
+/// The words Go takes for true and false.
+///
+/// # Errors
+/// The reason, in Go's words.
+pub fn boolean(text: &str) -> Result<bool, String> {
     match text {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
@@ -51,7 +55,11 @@ fn boolean(text: &str) -> Result<bool, String> {
     }
 }
 
-fn integer(text: &str) -> Result<i64, String> {
+/// A whole number in any of Go's notations, such as `8080` and `0x1f90`.
+///
+/// # Errors
+/// The reason, in Go's words.
+pub fn integer(text: &str) -> Result<i64, String> {
     let fail = |why| format!("strconv.ParseInt: parsing {text:?}: {why}");
     let (negative, digits) = match text.strip_prefix('-') {
         Some(digits) => (true, digits),
@@ -100,9 +108,11 @@ fn magnitude(text: &str) -> Result<u64, &'static str> {
     u64::from_str_radix(&plain, base).map_err(|_| RANGE)
 }
 
-/// The first CSV record of `text`. Columns count bytes from 1, as Go's
-/// reader reports them.
-fn csv_line(text: &str) -> Result<Vec<String>, String> {
+/// The first CSV record of `text`.
+///
+/// # Errors
+/// The reason, in the words of Go's reader; columns count bytes from 1.
+pub fn csv_line(text: &str) -> Result<Vec<String>, String> {
     let line = text.split('\n').next().unwrap_or_default();
     if text.is_empty() {
         return Ok(Vec::new());
