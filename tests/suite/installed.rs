@@ -1,10 +1,14 @@
 //! Packages and programs that tests need from elsewhere, installed once per
 //! machine and shared by all checkouts.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
+
+/// Built or fetched by an installation a developer made beside the sources.
+const NOT_SOURCES: &[&str] = &["node_modules", "target", "__pycache__", ".venv", ".dapr"];
 
 /// A folder outside the checkout, filled by `install` unless an earlier run
 /// did so for the same `inputs`.
@@ -55,6 +59,25 @@ pub(crate) fn version(command: &[&str]) -> Vec<u8> {
         .output()
         .unwrap_or_else(|error| panic!("{}: {error}", command.join(" ")));
     [output.stdout, output.stderr].concat()
+}
+
+/// Adds names and contents of a file, or of all sources below a folder.
+pub(crate) fn read(path: &Path, into: &mut Vec<u8>) {
+    if path.is_file() {
+        into.extend(path.file_name().unwrap().as_encoded_bytes());
+        into.extend(fs::read(path).unwrap());
+        return;
+    }
+    let Ok(entries) = fs::read_dir(path) else {
+        return;
+    };
+    let entries: BTreeSet<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    for entry in entries {
+        let name = entry.file_name().and_then(|name| name.to_str());
+        if !name.is_some_and(|name| NOT_SOURCES.contains(&name)) {
+            read(&entry, into);
+        }
+    }
 }
 
 /// Runs a command to its end; fails the test with its output.

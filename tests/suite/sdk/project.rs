@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use tests::binaries;
@@ -79,9 +79,6 @@ pub(super) const RUST: Project = Project {
     servers: &[GRPC],
 };
 
-/// Built or fetched by an installation a developer made beside the sources.
-const NOT_SOURCES: &[&str] = &["node_modules", "target", "__pycache__", ".venv", ".dapr"];
-
 // === impl Project ===
 
 impl Project {
@@ -98,7 +95,7 @@ impl Project {
             &greeter.join("protos"),
             &greeter.join(self.language),
         ] {
-            read(part, &mut inputs);
+            installed::read(part, &mut inputs);
         }
         let cache = installed::once(&format!("sdk-{}", self.language), &inputs, |cache| {
             installed::run(Command::new(project.join("install")).arg(cache));
@@ -107,25 +104,6 @@ impl Project {
             language: self.language,
             project,
             cache,
-        }
-    }
-}
-
-/// Adds names and contents of a file, or of all files below a folder.
-fn read(path: &Path, into: &mut Vec<u8>) {
-    if path.is_file() {
-        into.extend(path.file_name().unwrap().as_encoded_bytes());
-        into.extend(fs::read(path).unwrap());
-        return;
-    }
-    let Ok(entries) = fs::read_dir(path) else {
-        return;
-    };
-    let entries: BTreeSet<_> = entries.map(|entry| entry.unwrap().path()).collect();
-    for entry in entries {
-        let name = entry.file_name().and_then(|name| name.to_str());
-        if !name.is_some_and(|name| NOT_SOURCES.contains(&name)) {
-            read(&entry, into);
         }
     }
 }
