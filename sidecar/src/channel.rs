@@ -6,6 +6,7 @@
 mod connections;
 mod grpc;
 mod health;
+mod http;
 mod http1;
 mod init;
 mod path;
@@ -15,8 +16,8 @@ mod wait;
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use ::http::HeaderValue;
 use api::grpc::Status;
-use http::HeaderValue;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub(crate) use health::{HealthCheck, watch_app};
@@ -258,7 +259,7 @@ impl Channel {
                 .await
                 .map(|reply| Reply::Grpc(Box::new(reply)))
         } else {
-            self.over_http1(request).await.map(Reply::Http)
+            self.over_http(request).await.map(Reply::Http)
         }
     }
 

@@ -25,7 +25,7 @@ pub(crate) async fn load_configuration(channel: &Channel, app_id: &HeaderValue) 
         content: Content::Http,
         body: Body::Empty,
     };
-    let outcome = match channel.over_http1(request).await {
+    let outcome = match channel.over_http(request).await {
         // Reading to the end gives the connection back to the pool.
         Ok(response) => response
             .body
