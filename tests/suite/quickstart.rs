@@ -2,6 +2,8 @@
 //! word, in a room with its own network and processes, because they name
 //! fixed ports and ids.
 
+mod go;
+mod javascript;
 mod python;
 mod readme;
 mod runner;

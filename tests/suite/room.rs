@@ -21,6 +21,7 @@ pub(crate) struct Room {
 /// Loopback, and an address that is not loopback: without one a sidecar does
 /// not know what to tell others. Some gRPC clients ask DNS about `localhost`
 /// as well: they are refused at once instead of waiting for nobody's answer.
+/// Orphans come to the first process; as it ignores `CHLD` they leave no zombies.
 const NETWORK: &str = "
 set -e
 echo nameserver 127.0.0.1 >\"$0\"
@@ -29,7 +30,7 @@ ip link set lo up
 ip address add 192.168.77.1/24 dev lo
 ip route add default dev lo
 echo ready
-exec sleep 1000
+exec env --ignore-signal=CHLD sleep 1000
 ";
 
 impl Room {
@@ -78,10 +79,11 @@ impl Room {
         self.home.path()
     }
 
-    /// Copies an example and gives its directory.
+    /// Copies an example, beside others, and gives its directory.
     pub(crate) fn example(&self, name: &str) -> PathBuf {
-        let to = self.home.path().join(name);
-        copy(&binaries::checkout().join("examples").join(name), &to);
+        let to = self.home.path().join("examples").join(name);
+        let from = binaries::checkout().join("examples").join(name);
+        copy(&from, &to, LEFT_BEHIND);
         to
     }
 
@@ -143,16 +145,17 @@ const LEFT_BEHIND: &[&str] = &[
     "target",
 ];
 
-fn copy(from: &Path, to: &Path) {
+/// Copies a folder, but nothing named as one of `without`.
+pub(crate) fn copy(from: &Path, to: &Path, without: &[&str]) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap().flatten() {
         let name = entry.file_name();
-        if LEFT_BEHIND.iter().any(|left| name == *left) {
+        if without.iter().any(|left_out| name == *left_out) {
             continue;
         }
         let target = to.join(name);
         if entry.path().is_dir() {
-            copy(&entry.path(), &target);
+            copy(&entry.path(), &target, without);
         } else {
             fs::copy(entry.path(), target).unwrap();
         }

@@ -108,11 +108,19 @@ impl Quickstart {
         stage.room.assert_empty();
     }
 
-    /// The caller while nobody has its callee's name; it prints `failure`.
+    /// The caller while nobody has its callee's name; it prints `failure`, as
+    /// an error or not.
     pub(super) fn runs_caller_first(&self, failure: &str, alone: &Alone) {
         let stage = self.stage();
         let caller = stage.start("checkout", self.caller);
-        self.prints_on.wait_for(&caller, failure);
+        tests::eventually(&format!("it printed {failure:?}"), || {
+            // Asked first: what an ended process printed is complete.
+            let ended = caller.exited().is_some();
+            let output = caller.stdout() + &caller.stderr();
+            let found = output.contains(failure);
+            assert!(found || !ended, "no {failure:?} in\n{output}");
+            found.then_some(())
+        });
         match alone {
             Alone::Ends(code) => caller.wait_for_code(*code),
             Alone::GoesOn => self.finds_a_late_callee(&stage, &caller),
@@ -226,18 +234,6 @@ impl Stream {
             Self::Stdout => process.stdout(),
             Self::Stderr => process.stderr(),
         }
-    }
-
-    /// Waits until `text` is printed there.
-    pub(super) fn wait_for(self, process: &Process, text: &str) {
-        tests::eventually(&format!("it printed {text:?}"), || {
-            // Asked first: what an ended process printed is complete.
-            let ended = process.exited().is_some();
-            let output = self.of(process);
-            let found = output.contains(text);
-            assert!(found || !ended, "no {text:?} in\n{output}");
-            found.then_some(())
-        });
     }
 }
 
