@@ -3,6 +3,7 @@
 //! fixed ports and ids.
 
 mod go;
+mod java;
 mod javascript;
 mod python;
 mod readme;
