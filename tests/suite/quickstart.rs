@@ -7,5 +7,6 @@ mod java;
 mod javascript;
 mod python;
 mod readme;
+mod resiliency;
 mod runner;
 mod venv;

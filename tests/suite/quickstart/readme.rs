@@ -44,12 +44,27 @@ impl Readme {
 
     /// Gives `line` back; fails when it is none of the commands.
     pub(super) fn command<'a>(&self, line: &'a str) -> &'a str {
-        let mut commands = self.blocks.iter().filter(|block| block.is_shell);
         assert!(
-            commands.any(|block| block.lines.iter().any(|said| said == line)),
+            self.commands().any(|said| said == line),
             "the README does not say {line:?}"
         );
         line
+    }
+
+    /// The only command of a program.
+    pub(super) fn command_of(&self, program: &str) -> &str {
+        let mut commands = self
+            .commands()
+            .filter(|line| line.split(' ').next() == Some(program));
+        let (Some(command), None) = (commands.next(), commands.next()) else {
+            panic!("the README has not one command of {program}");
+        };
+        command
+    }
+
+    fn commands(&self) -> impl Iterator<Item = &str> {
+        let shell = self.blocks.iter().filter(|block| block.is_shell);
+        shell.flat_map(|block| block.lines.iter().map(String::as_str))
     }
 
     /// The lines of the block number `index` below `heading` that is output.

@@ -20,7 +20,8 @@ pub(super) struct Quickstart {
     pub(super) caller: &'static str,
     /// How many orders the caller sends.
     pub(super) orders: usize,
-    /// What the callee answers to `{"orderId": 43}`.
+    /// What the callee answers to `{"orderId": 43}`, and with another number to
+    /// other orders.
     pub(super) answer: &'static str,
     /// Where both apps print.
     pub(super) prints_on: Stream,
@@ -50,8 +51,8 @@ pub(super) struct Stage {
 
 const RUN_FILE: &str = "Both at once";
 const TWO_COMMANDS: &str = "One at a time";
-const PASSED: &str = "Order passed";
-const RECEIVED: &str = "Order received";
+pub(super) const PASSED: &str = "Order passed";
+pub(super) const RECEIVED: &str = "Order received";
 
 // === impl Quickstart ===
 
@@ -96,13 +97,17 @@ impl Quickstart {
         assert!(caller.stdout().contains("✅  Exited App successfully"));
         self.wait_for_all(&callee, self.prints_on, "== APP == ", RECEIVED);
 
-        self.invokes(&stage);
+        self.takes_orders_by_hand(&stage);
         stage.stop_ended("checkout");
         stage.stop("order-processor");
         callee.wait_for_code(0);
         let output = self.prints_on.of(&callee);
         let mut received = numbers(&output, "== APP == ", RECEIVED);
-        assert_eq!(received.pop(), Some(43), "{output}");
+        assert_eq!(
+            received.split_off(self.orders.min(received.len())),
+            [42, 43],
+            "{output}"
+        );
         assert_eq!(received, self.all(), "{output}");
         assert_says(&output, stage.readme.output(TWO_COMMANDS, 1));
         stage.room.assert_empty();
@@ -153,11 +158,18 @@ impl Quickstart {
         callee
     }
 
-    fn invokes(&self, stage: &Stage) {
-        let out = stage
-            .run("dapr invoke --app-id order-processor --method orders --data '{\"orderId\": 43}'");
+    fn takes_orders_by_hand(&self, stage: &Stage) {
+        let line = stage.readme.command_of("curl");
+        let (status, out, err) = stage.room.run(&stage.directory, line);
+        assert!(status.success(), "{out}{err}");
+        assert_eq!(out, self.answer.replace("43", "42"));
+        let line =
+            "dapr invoke --app-id order-processor --method orders --data '{\"orderId\": 43}'";
         let answer = self.answer;
-        assert_eq!(out, format!("{answer}\n✅  App invoked successfully\n"));
+        assert_eq!(
+            stage.run(line),
+            format!("{answer}\n✅  App invoked successfully\n")
+        );
     }
 
     fn finds_a_late_callee(&self, stage: &Stage, caller: &Process) {
@@ -172,7 +184,8 @@ impl Quickstart {
         assert_eq!(received, passed);
     }
 
-    fn all(&self) -> Vec<usize> {
+    /// The numbers of all orders.
+    pub(super) fn all(&self) -> Vec<usize> {
         (1..=self.orders).collect()
     }
 
@@ -200,14 +213,18 @@ impl Stage {
 
     /// Runs a command of the README that succeeds; gives what it prints.
     pub(super) fn run(&self, line: &str) -> String {
-        let line = self.readme.command(line);
+        self.run_own(self.readme.command(line))
+    }
+
+    /// Runs a command that no README needs to say.
+    pub(super) fn run_own(&self, line: &str) -> String {
         let (status, out, err) = self.room.run(&self.directory, line);
         assert_eq!((status.code(), err.as_str()), (Some(0), ""), "{out}");
         out
     }
 
     /// Stops an app that runs.
-    pub(super) fn stop(&self, app_id: &str) {
+    fn stop(&self, app_id: &str) {
         assert_eq!(
             self.run(&format!("dapr stop --app-id {app_id}")),
             format!("✅  app stopped successfully: {app_id}\n")
@@ -254,7 +271,7 @@ pub(super) fn numbers(output: &str, prefix: &str, phrase: &str) -> Vec<usize> {
 }
 
 /// Fails when a line that the README shows is not part of the output.
-fn assert_says(output: &str, shown: &[String]) {
+pub(super) fn assert_says(output: &str, shown: &[String]) {
     for line in shown {
         assert!(output.contains(line), "{line:?} is not said:\n{output}");
     }

@@ -46,7 +46,7 @@ const NPM: Need = Need {
     probe: &["npm", "--version"],
 };
 
-/// Some SDKs are compiled for 17.
+/// Some SDKs and the quickstart are compiled for 17.
 const JDK: Need = Need {
     package: "default-jdk-headless",
     probe: &[
@@ -59,6 +59,11 @@ const JDK: Need = Need {
 const MAVEN: Need = Need {
     package: "maven",
     probe: &["mvn", "--version"],
+};
+
+const CURL: Need = Need {
+    package: "curl",
+    probe: &["curl", "--version"],
 };
 
 const ETCD: Need = Need {
@@ -93,7 +98,7 @@ const CONNTRACK: Need = Need {
 };
 
 /// What the examples need.
-pub(crate) const EXAMPLES: &[Need] = &[PYTHON, VENV, IPROUTE];
+pub(crate) const EXAMPLES: &[Need] = &[PYTHON, VENV, GO, NPM, JDK, MAVEN, CURL, IPROUTE];
 
 /// What the programs of `tests/sdk` and `examples/grpc` need.
 pub(crate) const SDKS: &[Need] = &[PYTHON, VENV, GO, NPM, JDK, MAVEN, IPROUTE];
