@@ -10,6 +10,8 @@
 mod cache;
 mod hosts;
 mod kubernetes;
+mod local;
+mod mdns;
 mod nameformat;
 mod registry;
 mod settings;
@@ -25,10 +27,10 @@ use serde_json::Value;
 use tracing::{error, info};
 
 pub(crate) use self::cache::Names;
-use self::cache::Pace;
+use self::cache::{Changes, Pace};
 use self::kubernetes::Kubernetes;
+use self::local::Local;
 use self::nameformat::NameFormat;
-use self::registry::Registry;
 use self::sqlite::Sqlite;
 use crate::resources::{Configuration, NameResolution};
 
@@ -69,7 +71,7 @@ pub(crate) enum ResolveError {
     /// SQLite knows no live sidecar of that id.
     #[error("no host found with the given ID")]
     NoHost,
-    /// The run registry knows none.
+    /// Neither the run registry knows one, nor did one answer over mDNS.
     #[error("couldn't find service: {0}")]
     NoService(String),
     /// The database cannot be read.
@@ -108,7 +110,7 @@ enum Resolver {
     Sqlite(Sqlite),
     Kubernetes(Box<Kubernetes>),
     NameFormat(NameFormat),
-    Registry(Registry),
+    Local(Local),
 }
 
 impl Resolver {
@@ -118,7 +120,7 @@ impl Resolver {
             Self::Sqlite(sqlite) => hosts::addresses(sqlite.lookup(app_id)?).await,
             Self::Kubernetes(kubernetes) => kubernetes.lookup(app_id, namespace).await,
             Self::NameFormat(format) => hosts::addresses(vec![format.address(app_id)]).await,
-            Self::Registry(registry) => hosts::addresses(registry.lookup(app_id, namespace)?).await,
+            Self::Local(local) => local.lookup(app_id, namespace).await,
         }
     }
 
@@ -126,7 +128,7 @@ impl Resolver {
     fn none(&self, app_id: &str) -> ResolveError {
         match self {
             Self::Sqlite(_) => ResolveError::NoHost,
-            Self::Registry(_) => ResolveError::NoService(app_id.to_owned()),
+            Self::Local(_) => ResolveError::NoService(app_id.to_owned()),
             Self::Kubernetes(_) | Self::NameFormat(_) => ResolveError::Host {
                 host: app_id.to_owned(),
                 reason: "no such host".to_owned(),
@@ -138,7 +140,25 @@ impl Resolver {
     fn pace(&self) -> Pace {
         match self {
             Self::Kubernetes(_) => Pace::DNS,
-            Self::Sqlite(_) | Self::NameFormat(_) | Self::Registry(_) => Pace::LOCAL,
+            Self::Sqlite(_) | Self::NameFormat(_) => Pace::LOCAL,
+            Self::Local(local) => local.pace(),
+        }
+    }
+
+    /// Nobody is at `address`; the next look-up should not count on it.
+    fn refused(&self, app_id: &str, address: SocketAddr) {
+        match self {
+            Self::Local(local) => local.refused(app_id, address),
+            // Their answers come from elsewhere each time.
+            Self::Sqlite(_) | Self::Kubernetes(_) | Self::NameFormat(_) => {}
+        }
+    }
+
+    /// Word of answers that changed; to be had once.
+    fn changes(&mut self) -> Option<Changes> {
+        match self {
+            Self::Local(local) => local.changes(),
+            Self::Sqlite(_) | Self::Kubernetes(_) | Self::NameFormat(_) => None,
         }
     }
 }
@@ -149,8 +169,8 @@ impl Resolver {
 pub(crate) enum Registration {
     /// A row of the hosts table.
     Sqlite(sqlite::Registration),
-    /// A file of the run registry.
-    Registry(registry::Registration),
+    /// A file of the run registry, an announcement, or both.
+    Local(local::Registration),
 }
 
 impl Registration {
@@ -158,7 +178,7 @@ impl Registration {
     pub(crate) async fn withdraw(self) {
         match self {
             Self::Sqlite(registration) => registration.withdraw().await,
-            Self::Registry(registration) => registration.withdraw().await,
+            Self::Local(registration) => registration.withdraw().await,
         }
     }
 }
@@ -168,17 +188,12 @@ impl Registration {
 enum InitError {
     #[error("couldn't find name resolver {name}/{version}")]
     Unknown { name: String, version: String },
-    #[error(
-        "mDNS is not available in this version: set spec.nameResolution.component to sqlite \
-         (or another supported resolver) in the Configuration, or start apps with dapr run"
-    )]
-    Mdns,
     #[error(transparent)]
     Setting(#[from] settings::SettingError),
     #[error(transparent)]
     Sqlite(#[from] sqlite::SqliteError),
     #[error(transparent)]
-    Registry(#[from] registry::RegistryError),
+    Local(#[from] local::LocalError),
     #[error(transparent)]
     Kubernetes(#[from] kubernetes::KubernetesError),
     #[error(transparent)]
@@ -244,14 +259,11 @@ impl Component {
                 None,
             )),
             ("nameformat", "v1") => Ok((Resolver::NameFormat(NameFormat::new(settings)?), None)),
-            // Apps started by the CLI find each other through its files.
             ("mdns", "v1") => {
-                let directory = me.run_registry.clone().ok_or(InitError::Mdns)?;
-                let registration = registry::Registration::start(&directory, me)?;
-                let registry = Registry::new(directory);
+                let (local, registration) = Local::start(me)?;
                 Ok((
-                    Resolver::Registry(registry),
-                    Some(Registration::Registry(registration)),
+                    Resolver::Local(local),
+                    Some(Registration::Local(registration)),
                 ))
             }
             (name, version) => Err(InitError::Unknown {

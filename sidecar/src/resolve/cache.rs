@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tracing::{debug, warn};
 
@@ -59,6 +60,12 @@ impl Pace {
         forget: Duration::from_secs(30),
         lag: Duration::ZERO,
     };
+    /// The same beside other machines, which say when an app comes and rarely
+    /// when it is gone: whoever took its place answers within this time.
+    pub(super) const NETWORK: Self = Self {
+        lag: Duration::from_secs(1),
+        ..Self::LOCAL
+    };
 }
 
 /// App id to the entries of its namespaces, which are almost always one.
@@ -82,6 +89,8 @@ struct Entry {
     used: AtomicBool,
     /// Wakes the renewal before its time.
     renew: Notify,
+    /// Addresses that failed since the last look-up; the resolver is told.
+    failed: Mutex<Vec<SocketAddr>>,
 }
 
 type Answer = Result<Arc<[SocketAddr]>, ResolveError>;
@@ -101,7 +110,8 @@ impl Names {
         Self::with_pace(resolver, own, pace)
     }
 
-    pub(super) fn with_pace(resolver: Resolver, own: Option<SocketAddr>, pace: Pace) -> Self {
+    pub(super) fn with_pace(mut resolver: Resolver, own: Option<SocketAddr>, pace: Pace) -> Self {
+        let changes = resolver.changes();
         let entries = Arc::new(ArcSwap::default());
         let (sender, asks) = mpsc::channel(ASKS);
         let directory = Directory {
@@ -112,7 +122,7 @@ impl Names {
             own_reported: false,
             pace,
         };
-        lifecycle::spawn("name resolution", directory.run(asks)).detach();
+        lifecycle::spawn("name resolution", directory.run(asks, changes)).detach();
         Self {
             entries,
             asks: Some(sender),
@@ -179,6 +189,7 @@ impl Names {
         });
         if before.contains(&address) {
             debug!(target: "dapr.runtime", app_id, %address, "address left out until the next look-up");
+            entry.failed.lock().push(address);
             entry.renew.notify_one();
         }
     }
@@ -213,6 +224,19 @@ struct Directory {
     pace: Pace,
 }
 
+/// App ids a resolver has news of.
+pub(super) type Changes = mpsc::Receiver<Arc<str>>;
+
+async fn next(changes: &mut Option<Changes>) -> Arc<str> {
+    if let Some(receiver) = changes {
+        if let Some(app_id) = receiver.recv().await {
+            return app_id;
+        }
+        *changes = None;
+    }
+    std::future::pending().await
+}
+
 /// A name with a look-up running or planned.
 struct Tracked {
     entry: Arc<Entry>,
@@ -234,13 +258,16 @@ async fn cycle(
     if !pause.is_zero() {
         entry.due(pause).await;
     }
+    for address in std::mem::take(&mut *entry.failed.lock()) {
+        resolver.refused(&entry.app_id, address);
+    }
     let outcome = resolver.lookup(&entry.app_id, &entry.namespace).await;
     (entry, outcome)
 }
 
 impl Directory {
     /// Ends when the last [`Names`] is gone.
-    async fn run(mut self, mut asks: mpsc::Receiver<Ask>) {
+    async fn run(mut self, mut asks: mpsc::Receiver<Ask>, mut changes: Option<Changes>) {
         let mut cycles = FuturesUnordered::new();
         loop {
             tokio::select! {
@@ -257,7 +284,16 @@ impl Directory {
                         cycles.push(cycle(Arc::clone(&self.resolver), entry, pause));
                     }
                 }
+                app_id = next(&mut changes) => self.renew(&app_id),
             }
+        }
+    }
+
+    /// Looks again for an app that the resolver has news of.
+    fn renew(&self, app_id: &str) {
+        let entries = self.tracked.values().map(|tracked| &tracked.entry);
+        for entry in entries.filter(|entry| *entry.app_id == *app_id) {
+            entry.renew.notify_one();
         }
     }
 
@@ -286,6 +322,7 @@ impl Directory {
             addresses: ArcSwap::from_pointee(Arc::default()),
             used: AtomicBool::new(true),
             renew: Notify::new(),
+            failed: Mutex::default(),
         });
         let tracked = Tracked {
             entry: Arc::clone(&entry),

@@ -6,6 +6,7 @@ use hickory_resolver::config::{NameServerConfig, ResolverConfig};
 use serde_json::json;
 
 use super::super::kubernetes::Kubernetes;
+use super::super::local::Local;
 use super::super::registry::Registry;
 use super::super::settings::Settings;
 use super::super::sqlite::Sqlite;
@@ -29,7 +30,7 @@ const SLOW: Pace = Pace {
 fn registry_names(directory: &Path, pace: Pace) -> Names {
     let registry = Registry::new(directory.to_owned());
     Names::with_pace(
-        Resolver::Registry(registry),
+        Resolver::Local(Local::of_registry(registry)),
         Some(address("127.0.0.9:9")),
         pace,
     )
@@ -92,7 +93,11 @@ async fn our_own_address_is_never_a_peer() {
     let directory = tempfile::tempdir().unwrap();
     let own = address("127.0.0.1:50002");
     let registry = Registry::new(directory.path().to_owned());
-    let names = Names::with_pace(Resolver::Registry(registry), Some(own), FAST);
+    let names = Names::with_pace(
+        Resolver::Local(Local::of_registry(registry)),
+        Some(own),
+        FAST,
+    );
     let _registration = register(directory.path(), "cart", "127.0.0.1");
     let error = names.resolve("cart", "default").await.unwrap_err();
     assert_eq!(error, ResolveError::NoService("cart".to_owned()));
