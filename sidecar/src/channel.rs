@@ -4,17 +4,26 @@
 //! Nothing is retried at this hop, except what never left this process.
 
 mod connections;
+mod dial;
 mod grpc;
 mod health;
 mod http;
 mod http1;
+mod http2;
 mod init;
 mod path;
 mod pool;
 mod socket;
+mod spoken;
 mod wait;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use ::http::HeaderValue;
 use api::grpc::Status;
@@ -22,7 +31,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub(crate) use health::{HealthCheck, watch_app};
 pub(crate) use init::load_configuration;
-pub(crate) use path::PathError;
+pub(crate) use path::{PathError, probe_target};
 pub(crate) use wait::wait_for_app;
 
 use crate::{
@@ -30,8 +39,10 @@ use crate::{
     rpc::{Rpc, RpcAnswer},
 };
 use connections::Connections;
+use dial::{Tls, Version};
 use health::AppHealth;
 use pool::Pool;
+use spoken::Spoken;
 
 /// Connections to the app in use at one time; further calls wait.
 const MAX_CONNECTIONS: usize = 1024;
@@ -47,7 +58,14 @@ pub(crate) struct App {
     pub(crate) protocol: Protocol,
     /// `host:port` as the app sees itself.
     authority: String,
+    /// The same with the scheme in front.
+    base: String,
     host_header: HeaderValue,
+    tls: Option<Tls>,
+    /// What HTTP apps with TLS are called over; it shows in a handshake.
+    over_http2: AtomicBool,
+    /// It has answered over HTTP/1.1.
+    answered: AtomicBool,
     token: Option<HeaderValue>,
     concurrency: Option<Arc<Semaphore>>,
     connections: Arc<Semaphore>,
@@ -139,15 +157,13 @@ pub(crate) struct Config {
 /// Why the app did not answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ChannelError {
-    /// No connection: the app has not seen the call.
-    #[error("{verb} \"{url}\": dial tcp {address}: {reason}")]
-    Dial {
+    /// The app has not seen the call: no connection, or none that took it.
+    #[error("{verb} \"{url}\": {reason}")]
+    Unseen {
         /// Verb, as Go spells it in errors.
         verb: String,
         /// Address of the call.
         url: String,
-        /// `host:port`.
-        address: String,
         /// Go's wording of the reason.
         reason: String,
     },
@@ -160,6 +176,8 @@ pub(crate) enum ChannelError {
         url: String,
         /// What went wrong.
         reason: String,
+        /// What the app speaks instead of what it is said to speak.
+        spoken: Option<Spoken>,
     },
     /// The app is known to be unwell.
     #[error("rpc error: code = Internal desc = app is not in a healthy state")]
@@ -186,7 +204,7 @@ impl ChannelError {
     pub(crate) fn never_reached_app(&self) -> bool {
         matches!(
             self,
-            Self::Dial { .. } | Self::Unhealthy | Self::Unreachable(_)
+            Self::Unseen { .. } | Self::Unhealthy | Self::Unreachable(_)
         )
     }
 }
@@ -194,11 +212,21 @@ impl ChannelError {
 impl App {
     /// The app of these settings.
     pub(crate) fn new(config: Config) -> Self {
-        let authority = format!("{}:{}", config.host, config.port);
+        // An IPv6 address stands in brackets before a port.
+        let authority = if config.host.contains(':') {
+            format!("[{}]:{}", config.host, config.port)
+        } else {
+            format!("{}:{}", config.host, config.port)
+        };
+        let is_tls = config.protocol.is_tls();
         Self {
             host_header: HeaderValue::from_str(&authority)
                 .unwrap_or_else(|_| HeaderValue::from_static("localhost")),
+            base: format!("{}://{authority}", if is_tls { "https" } else { "http" }),
             authority,
+            tls: is_tls.then(|| Tls::new(&config.host)),
+            over_http2: AtomicBool::new(config.protocol == Protocol::H2c),
+            answered: AtomicBool::new(false),
             host: config.host,
             port: config.port,
             protocol: config.protocol,
@@ -211,6 +239,32 @@ impl App {
             message_limit: config.message_limit,
             health: AppHealth::new(config.checked),
         }
+    }
+
+    /// What it is called over, when its methods are called over HTTP.
+    fn version(&self) -> Version {
+        if self.over_http2.load(Ordering::Relaxed) {
+            Version::Http2
+        } else {
+            Version::Http1
+        }
+    }
+
+    /// A TLS handshake has shown what it does not speak.
+    fn does_not_speak(&self, version: Version) {
+        self.over_http2
+            .store(version == Version::Http1, Ordering::Relaxed);
+    }
+
+    fn has_answered(&self) {
+        if self.is_mute() {
+            self.answered.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// It has never answered over HTTP/1.1.
+    fn is_mute(&self) -> bool {
+        !self.answered.load(Ordering::Relaxed)
     }
 
     /// What is known about its health.
@@ -228,6 +282,8 @@ impl App {
 #[derive(Debug)]
 pub(crate) struct Channel {
     app: Arc<App>,
+    /// Connections of HTTP/1.1 that may be in use.
+    slots: Arc<Semaphore>,
     pool: Arc<Pool>,
     connections: Connections,
 }
@@ -235,11 +291,21 @@ pub(crate) struct Channel {
 impl Channel {
     /// A channel without connections yet.
     pub(crate) fn new(app: Arc<App>) -> Self {
-        let pool = Arc::new(Pool::new(app.header_limit));
+        let slots = Arc::clone(&app.connections);
+        Self::with_slots(app, slots)
+    }
+
+    /// A channel that does not wait behind calls.
+    fn for_probes(app: Arc<App>) -> Self {
+        Self::with_slots(app, Arc::new(Semaphore::new(1)))
+    }
+
+    fn with_slots(app: Arc<App>, slots: Arc<Semaphore>) -> Self {
         Self {
+            slots,
+            pool: Arc::new(Pool::new(app.header_limit)),
             connections: Connections::new(&app),
             app,
-            pool,
         }
     }
 
@@ -275,16 +341,5 @@ impl Channel {
             Some(slots) => Arc::clone(slots).acquire_owned().await.ok(),
             None => None,
         }
-    }
-}
-
-/// How long one connection attempt may take.
-pub(crate) const DIAL_PATIENCE: Duration = Duration::from_secs(30);
-
-fn dial_reason(error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::ConnectionRefused => "connect: connection refused".to_owned(),
-        std::io::ErrorKind::TimedOut => "i/o timeout".to_owned(),
-        _ => error.to_string(),
     }
 }

@@ -24,6 +24,7 @@ pub(crate) use answer::cut;
 pub(crate) use exchange::{Broken, Outbound, Site, exchange};
 pub(crate) use meter::Meter;
 use meter::Metered;
+pub(crate) use uplink::{Uplink, room};
 
 /// A call on its way.
 #[derive(Debug)]

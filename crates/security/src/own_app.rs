@@ -20,7 +20,6 @@ pub fn own_app_client(protocols: &[&[u8]]) -> Arc<ClientConfig> {
         .with_custom_certificate_verifier(Arc::new(AnyCertificate))
         .with_no_client_auth();
     config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
-    config.enable_sni = false;
     config.resumption = Resumption::disabled();
     Arc::new(config)
 }

@@ -1,23 +1,25 @@
 //! HTTP/2 connections of one worker to the app: one as a rule, further ones
-//! past the number of calls it shares.
+//! past the number of calls it shares. For gRPC and for HTTP alike.
 
 use std::{
-    io,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::Duration,
+    task::Poll,
+    time::{Duration, Instant},
 };
 
 use api::envelope::Frame;
-use h2::client::SendRequest;
+use h2::client::{Connection, SendRequest};
 use http::uri::{Authority, Scheme};
 use parking_lot::Mutex;
-use rustls::ClientConfig;
-use tokio::net::TcpStream;
 
-use super::{App, Protocol, dial_reason};
+use super::{
+    App, MAX_CONNECTIONS, Protocol,
+    dial::{DialError, Socket, Version},
+};
 use crate::{
     rpc::Site,
     wire::{Gathered, Wire},
@@ -25,29 +27,44 @@ use crate::{
 
 /// Calls that share a connection before another is made.
 const SHARED: usize = 2048;
-/// Time for TCP and TLS together.
+/// Idleness after which a further connection is given up; the first stays.
+const SPARE_LIFE: Duration = Duration::from_secs(90);
+/// Time for TCP, TLS and the app's settings together.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Flow-control windows for answers; see `lifecycle::serve` for the sizes.
 const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * STREAM_WINDOW;
-/// Header list we take from the app: initial metadata or trailers.
-const HEADER_LIST: u32 = 1024 * 1024;
+/// Header list we take from the app, be it headers, metadata or trailers. It
+/// bounds what a call can make us keep, far above what apps send.
+pub(super) const HEADER_LIST: u32 = 1024 * 1024;
 /// Bytes of one stream waiting to be sent.
 const SEND_BUFFER: usize = 128 * 1024;
+/// Stands for the app's limit of streams until it has told it.
+const UNTOLD: usize = usize::MAX - 1;
 
 #[derive(Debug)]
 pub(super) struct Connections {
     app: Arc<App>,
     site: Site,
-    tls: Option<Arc<ClientConfig>>,
     live: Mutex<Vec<Live>>,
     dialing: tokio::sync::Mutex<()>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Live {
     sender: SendRequest<Frame>,
     shared: Arc<Shared>,
+    /// When it was first found without calls.
+    spare_since: Option<Instant>,
+}
+
+/// A connection that takes a call.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub(super) sender: SendRequest<Frame>,
+    pub(super) lease: Lease,
+    /// It has been used before.
+    pub(super) is_reused: bool,
 }
 
 #[derive(Debug, Default)]
@@ -79,21 +96,41 @@ impl Drop for Lease {
     }
 }
 
-/// Why the app cannot be reached, in Go's words.
+/// Why there is no connection: the app has not seen anything of a call.
 #[derive(Debug, thiserror::Error)]
-#[error("connection error: desc = \"{0}\"")]
-pub(super) struct NoConnection(String);
+pub(super) enum NoConnection {
+    /// Neither TCP nor TLS.
+    #[error(transparent)]
+    Dial(DialError),
+    /// The app did not begin to speak HTTP/2 in time.
+    #[error("context deadline exceeded")]
+    Late,
+    /// What the app speaks is not HTTP/2.
+    #[error("http2: frame too large; the app at {address} does not answer in HTTP/2, {advice}")]
+    Foreign {
+        /// `host:port`.
+        address: String,
+        /// What to set.
+        advice: &'static str,
+    },
+    /// The app closed the connection at once.
+    #[error("EOF")]
+    Closed,
+}
 
 impl Connections {
     pub(super) fn new(app: &Arc<App>) -> Self {
         // Proxied calls reach HTTP apps as well; TLS is the user's word.
-        let is_tls = app.protocol.is_tls();
+        let scheme = if app.protocol.is_tls() {
+            Scheme::HTTPS
+        } else {
+            Scheme::HTTP
+        };
         Self {
             site: Site {
-                scheme: if is_tls { Scheme::HTTPS } else { Scheme::HTTP },
+                scheme,
                 authority: Authority::try_from(app.authority.as_str()).ok(),
             },
-            tls: is_tls.then(|| security::own_app_client(&[security::H2])),
             app: Arc::clone(app),
             live: Mutex::default(),
             dialing: tokio::sync::Mutex::new(()),
@@ -105,27 +142,72 @@ impl Connections {
         &self.site
     }
 
-    /// A connection that takes a call, and whether it has been used before.
-    pub(super) async fn get(&self) -> Result<(SendRequest<Frame>, Lease, bool), NoConnection> {
-        if let Some((sender, lease)) = self.current() {
-            return Ok((sender, lease, true));
+    /// A connection that takes a call.
+    pub(super) async fn ready(&self) -> Result<Ready, NoConnection> {
+        loop {
+            let Ready {
+                sender,
+                lease,
+                is_reused,
+            } = self.get().await?;
+            match sender.ready().await {
+                Ok(sender) => {
+                    return Ok(Ready {
+                        sender,
+                        lease,
+                        is_reused,
+                    });
+                }
+                Err(_) => {
+                    Self::forget(&lease);
+                    if !is_reused {
+                        return Err(NoConnection::Closed);
+                    }
+                }
+            }
         }
-        let _one = self.dialing.lock().await;
-        if let Some((sender, lease)) = self.current() {
-            return Ok((sender, lease, true));
-        }
-        let live = self.connect().await?;
-        let leased = lease(&live);
-        self.live.lock().push(live);
-        Ok((leased.0, leased.1, false))
     }
 
-    fn current(&self) -> Option<(SendRequest<Frame>, Lease)> {
+    async fn get(&self) -> Result<Ready, NoConnection> {
+        if let Some(ready) = self.current() {
+            return Ok(ready);
+        }
+        let _one = self.dialing.lock().await;
+        if let Some(ready) = self.current() {
+            return Ok(ready);
+        }
+        let live = self.connect().await?;
+        let ready = live.lease(false);
+        self.live.lock().push(live);
+        Ok(ready)
+    }
+
+    fn current(&self) -> Option<Ready> {
         let mut live = self.live.lock();
         live.retain(|live| !live.shared.ended.load(Ordering::Acquire));
-        live.iter()
-            .find(|live| live.shared.calls.load(Ordering::Relaxed) < SHARED)
-            .map(lease)
+        if live.len() > 1 {
+            give_up_spares(&mut live);
+        }
+        let free = live.iter().find(|live| live.calls() < self.shared_by(live));
+        match free {
+            Some(free) => Some(free.lease(true)),
+            None if live.len() < MAX_CONNECTIONS => None,
+            None => live
+                .iter()
+                .min_by_key(|live| live.calls())
+                .map(|least| least.lease(true)),
+        }
+    }
+
+    /// Calls a connection takes before there is another. gRPC apps see calls
+    /// above their own limit wait, as Dapr has it.
+    fn shared_by(&self, live: &Live) -> usize {
+        match self.app.protocol {
+            Protocol::H2c | Protocol::Https => {
+                live.sender.current_max_send_streams().clamp(1, SHARED)
+            }
+            Protocol::Http | Protocol::Grpc | Protocol::Grpcs => SHARED,
+        }
     }
 
     /// The connection of this lease takes no more calls.
@@ -134,19 +216,33 @@ impl Connections {
     }
 
     async fn connect(&self) -> Result<Live, NoConnection> {
-        let wire = tokio::time::timeout(PATIENCE, self.wire())
+        tokio::time::timeout(PATIENCE, self.begin())
             .await
-            .unwrap_or_else(|_| Err(NoConnection("context deadline exceeded".to_owned())))?;
-        let flusher = wire.flusher();
-        let (sender, connection) = h2::client::Builder::new()
+            .unwrap_or(Err(NoConnection::Late))
+    }
+
+    /// Connects and waits for the app's settings: what is no HTTP/2 shows
+    /// before a call is sent, and so does the number of streams.
+    async fn begin(&self) -> Result<Live, NoConnection> {
+        let wire = match self.app.dial(Version::Http2).await {
+            Ok(Socket::Plain(socket)) => Wire::plain(socket),
+            Ok(Socket::Tls(stream)) => Wire::tls((*stream).into()),
+            Err(error) => return Err(NoConnection::Dial(error)),
+        };
+        let (flusher, driven) = (wire.flusher(), wire.flusher());
+        let (sender, mut connection) = h2::client::Builder::new()
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_header_list_size(HEADER_LIST)
             .max_send_buffer_size(SEND_BUFFER)
+            .initial_max_send_streams(UNTOLD)
             .enable_push(false)
             .handshake(wire)
             .await
-            .map_err(|error| NoConnection(format!("transport: {error}")))?;
+            .map_err(|error| self.no_http2(&error))?;
+        Gathered::new(flusher, told(&mut connection))
+            .await
+            .map_err(|error| error.map_or(NoConnection::Closed, |error| self.no_http2(&error)))?;
         let shared = Arc::new(Shared::default());
         let ended = Arc::clone(&shared);
         let drive = async move {
@@ -154,44 +250,67 @@ impl Connections {
             let _ = connection.await;
             ended.ended.store(true, Ordering::Release);
         };
-        lifecycle::spawn("app connection", Gathered::new(flusher, drive)).detach();
-        Ok(Live { sender, shared })
+        lifecycle::spawn("app connection", Gathered::new(driven, drive)).detach();
+        Ok(Live {
+            sender,
+            shared,
+            spare_since: None,
+        })
     }
 
-    async fn wire(&self) -> Result<Wire, NoConnection> {
-        let App { host, port, .. } = &*self.app;
-        let dialled = |error: &io::Error| {
-            let reason = dial_reason(error);
-            let address = &self.app.authority;
-            NoConnection(format!(
-                "transport: Error while dialing: dial tcp {address}: {reason}"
-            ))
-        };
-        let socket = TcpStream::connect((host.as_str(), *port))
-            .await
-            .map_err(|error| dialled(&error))?;
-        let _ = socket.set_nodelay(true);
-        let Some(tls) = &self.tls else {
-            return Ok(Wire::plain(socket));
-        };
-        let stream = tokio_rustls::TlsConnector::from(Arc::clone(tls))
-            .connect(security::peer_name(), socket)
-            .await
-            .map_err(|error| {
-                NoConnection(format!(
-                    "transport: authentication handshake failed: {error}"
-                ))
-            })?;
-        if self.app.protocol == Protocol::Grpcs && security::require_h2(stream.get_ref().1).is_err()
-        {
-            return Err(NoConnection(
-                "transport: authentication handshake failed: the app's TLS does not offer HTTP/2 (ALPN h2)".to_owned(),
-            ));
+    fn no_http2(&self, error: &h2::Error) -> NoConnection {
+        if error.is_io() {
+            return NoConnection::Closed;
         }
-        Ok(Wire::tls(stream.into()))
+        NoConnection::Foreign {
+            address: self.app.authority.clone(),
+            advice: match self.app.protocol {
+                Protocol::Grpc | Protocol::Grpcs => "does it speak gRPC?",
+                Protocol::Http | Protocol::Https | Protocol::H2c => {
+                    "set --app-protocol http, or https if it speaks TLS"
+                }
+            },
+        }
     }
 }
 
-fn lease(live: &Live) -> (SendRequest<Frame>, Lease) {
-    (live.sender.clone(), Lease::new(&live.shared))
+impl Live {
+    fn calls(&self) -> usize {
+        self.shared.calls.load(Ordering::Relaxed)
+    }
+
+    fn lease(&self, is_reused: bool) -> Ready {
+        Ready {
+            sender: self.sender.clone(),
+            lease: Lease::new(&self.shared),
+            is_reused,
+        }
+    }
+}
+
+/// Connections end once nobody holds a sender of theirs.
+fn give_up_spares(live: &mut Vec<Live>) {
+    let now = Instant::now();
+    let mut is_first = true;
+    live.retain_mut(|live| {
+        if std::mem::take(&mut is_first) || live.calls() > 0 {
+            live.spare_since = None;
+            return true;
+        }
+        now - *live.spare_since.get_or_insert(now) < SPARE_LIFE
+    });
+}
+
+/// Drives a new connection until the app's settings are there; `None` when it
+/// ended before.
+async fn told(connection: &mut Connection<Wire, Frame>) -> Result<(), Option<h2::Error>> {
+    std::future::poll_fn(|context| {
+        let polled = Pin::new(&mut *connection).poll(context);
+        if connection.max_concurrent_send_streams() != UNTOLD {
+            // Whatever else has come shows to the calls.
+            return Poll::Ready(Ok(()));
+        }
+        polled.map(|ended| Err(ended.err()))
+    })
+    .await
 }

@@ -8,14 +8,15 @@ use api::{
     metadata,
 };
 use bytes::Bytes;
-use h2::client::SendRequest;
 use http::{HeaderMap, HeaderValue, header, uri::PathAndQuery};
 use http_body_util::BodyExt as _;
 use prost::Message as _;
 
 use super::{
     Channel, ChannelError,
-    connections::{Connections, Lease},
+    connections::{Connections, NoConnection, Ready},
+    dial::DialError,
+    http2::never_seen,
 };
 use crate::{
     message::{
@@ -105,7 +106,15 @@ impl Channel {
         let is_whole = matches!(call.rest, Body::Empty);
         let mut tries = 0;
         loop {
-            let (sender, lease, is_reused) = self.ready().await?;
+            let Ready {
+                sender,
+                lease,
+                is_reused,
+            } = self
+                .connections
+                .ready()
+                .await
+                .map_err(|error| ChannelError::Unreachable(unreachable(&error)))?;
             let marker = lease.clone();
             let attempt = Outbound {
                 path: call.path.clone(),
@@ -123,51 +132,19 @@ impl Channel {
             if !error.is_reset() {
                 Connections::forget(&marker);
             }
-            let is_unseen =
-                error.is_go_away() || error.reason() == Some(h2::Reason::REFUSED_STREAM);
+            let is_unseen = never_seen(&error);
             tries += 1;
             if is_whole && is_unseen && is_reused && tries < 3 {
                 continue;
             }
-            return Err(self.broken(&error, is_reused));
+            return Err(if error.is_reset() {
+                ChannelError::Rpc(rpc::cut(&error))
+            } else {
+                let text =
+                    format!("connection error: desc = \"error reading from server: {error}\"");
+                ChannelError::Rpc(unavailable(text))
+            });
         }
-    }
-
-    async fn ready(
-        &self,
-    ) -> Result<(SendRequest<api::envelope::Frame>, Lease, bool), ChannelError> {
-        loop {
-            let (sender, lease, is_reused) = self
-                .connections
-                .get()
-                .await
-                .map_err(|error| ChannelError::Unreachable(unavailable(error.to_string())))?;
-            match sender.ready().await {
-                Ok(sender) => return Ok((sender, lease, is_reused)),
-                Err(error) => {
-                    Connections::forget(&lease);
-                    if !is_reused {
-                        return Err(self.broken(&error, false));
-                    }
-                }
-            }
-        }
-    }
-
-    /// A fresh connection that answers no HTTP/2 belongs to an app of another
-    /// protocol.
-    fn broken(&self, error: &h2::Error, is_reused: bool) -> ChannelError {
-        if error.is_reset() {
-            return ChannelError::Rpc(rpc::cut(error));
-        }
-        ChannelError::Rpc(unavailable(if is_reused || error.is_go_away() {
-            format!("connection error: desc = \"error reading from server: {error}\"")
-        } else {
-            let address = &self.app.authority;
-            format!(
-                "connection error: desc = \"error reading server preface: http2: frame too large\"; the app at {address} does not answer in HTTP/2, does it speak gRPC?"
-            )
-        }))
     }
 
     /// All of a request for `OnInvoke`, which is one message.
@@ -270,6 +247,23 @@ fn invocation(request: &Request, data: Bytes) -> InvokeRequest {
             querystring: request.query.clone(),
         }),
     }
+}
+
+/// In the words gRPC has for it.
+fn unreachable(error: &NoConnection) -> Status {
+    let reason = match error {
+        NoConnection::Dial(error @ DialError::Tcp { .. }) => {
+            format!("transport: Error while dialing: {error}")
+        }
+        NoConnection::Dial(error) => {
+            format!("transport: authentication handshake failed: {error}")
+        }
+        NoConnection::Late => error.to_string(),
+        NoConnection::Foreign { .. } | NoConnection::Closed => {
+            format!("error reading server preface: {error}")
+        }
+    };
+    unavailable(format!("connection error: desc = \"{reason}\""))
 }
 
 fn unavailable(text: String) -> Status {

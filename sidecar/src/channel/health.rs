@@ -8,23 +8,22 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
-use http::{Request, header};
-use http_body_util::{BodyExt as _, Empty};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use tokio::{net::TcpStream, sync::watch, time::MissedTickBehavior};
+use http::{Request, Uri};
+use tokio::{sync::watch, time::MissedTickBehavior};
 use tracing::{info, warn};
 
 use super::{App, Channel};
+use crate::message::Body;
 
 const SCOPE: &str = "dapr.runtime";
 
 /// How the app is asked.
 #[derive(Clone, Debug)]
 pub(crate) struct HealthCheck {
-    /// Path of the probe, with its leading slash.
+    /// Path of the probe as the user sees it, with its leading slash.
     pub(crate) path: String,
+    /// The same as a request target.
+    pub(crate) target: Uri,
     /// Time between two probes.
     pub(crate) interval: Duration,
     /// Time for the answer of one.
@@ -69,7 +68,7 @@ impl AppHealth {
 
 /// Probes the app for ever, the first time at once.
 pub(crate) async fn watch_app(app: Arc<App>, check: HealthCheck) {
-    let channel = Channel::new(Arc::clone(&app));
+    let channel = Channel::for_probes(Arc::clone(&app));
     let mut ticks = tokio::time::interval(check.interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut failures = 0u32;
@@ -79,7 +78,7 @@ pub(crate) async fn watch_app(app: Arc<App>, check: HealthCheck) {
             if app.protocol.is_grpc() {
                 channel.health_check().await
             } else {
-                probe(&app, &check.path).await
+                probe(&app, &check.target).await
             }
         };
         let outcome = tokio::time::timeout(check.timeout, asked)
@@ -105,34 +104,17 @@ pub(crate) async fn watch_app(app: Arc<App>, check: HealthCheck) {
     }
 }
 
-/// One probe on a connection of its own: neither token nor headers.
-async fn probe(app: &App, path: &str) -> Result<(), String> {
-    let socket = TcpStream::connect((app.host.as_str(), app.port))
+/// One probe on a connection of its own: neither token nor headers. An answer
+/// is judged by its status; redirects are no answer.
+async fn probe(app: &Arc<App>, target: &Uri) -> Result<(), String> {
+    let mut request = Request::new(Body::Empty);
+    *request.uri_mut() = target.clone();
+    let response = Channel::for_probes(Arc::clone(app))
+        .send(request, &mut None)
         .await
-        .map_err(|error| error.to_string())?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(socket))
-        .await
-        .map_err(|error| error.to_string())?;
-    let _driver = lifecycle::spawn("app probe", async move {
-        let _ = connection.await;
-    })
-    .abort_on_drop();
-    let request = Request::get(path)
-        .header(header::HOST, &app.authority)
-        .body(Empty::<Bytes>::new())
-        .map_err(|error| error.to_string())?;
-    let response = sender
-        .send_request(request)
-        .await
-        .map_err(|error| error.to_string())?;
-    let status = response.status();
-    if !status.is_success() {
-        return Err(format!("status code {status}"));
+        .map_err(|failure| failure.to_string())?;
+    match response.status {
+        status if status.is_success() => Ok(()),
+        status => Err(format!("status code {status}")),
     }
-    response
-        .into_body()
-        .collect()
-        .await
-        .map(drop)
-        .map_err(|error| error.to_string())
 }

@@ -4,11 +4,34 @@
 use http::{HeaderValue, Method, Uri, header};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{Channel, ChannelError, dial_reason, path::app_uri, pool::Failure};
+use super::{Channel, ChannelError, dial::Version, path::app_uri, spoken::Spoken};
 use crate::message::{Body, Content, Request, Response, body, content_type, headers};
 
 /// Concurrency asked for by the user, while a call is in the app.
 pub(super) type Turn = Option<OwnedSemaphorePermit>;
+
+/// Why no answer came.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// The app speaks TLS, and in it the other version of HTTP. With the
+    /// request as it was.
+    #[error("tls: no application protocol")]
+    Version(Box<http::Request<Body>>),
+    /// The app has not seen the call.
+    #[error("{0}")]
+    Unseen(String),
+    /// The answer has a header block of more than so many bytes.
+    #[error("server response headers exceeded {0} bytes; aborted")]
+    Headers(usize),
+    /// The exchange broke off.
+    #[error("{reason}{}", advice(*.spoken))]
+    Exchange {
+        /// What went wrong.
+        reason: String,
+        /// What the app speaks instead.
+        spoken: Option<Spoken>,
+    },
+}
 
 impl Channel {
     /// One request and its answer.
@@ -16,9 +39,34 @@ impl Channel {
         let outgoing = self.outgoing(request)?;
         let (method, uri) = (outgoing.method().clone(), outgoing.uri().clone());
         let mut turn = self.turn().await;
-        self.over_http1(outgoing, &mut turn)
+        self.send(outgoing, &mut turn)
             .await
             .map_err(|failure| self.error(&method, &uri, failure))
+    }
+
+    /// Sends in the version of HTTP the app is known to speak. Where it turns
+    /// out to speak the other one, it gets the same request in that.
+    pub(super) async fn send(
+        &self,
+        mut outgoing: http::Request<Body>,
+        turn: &mut Turn,
+    ) -> Result<Response, Failure> {
+        let mut is_corrected = false;
+        loop {
+            let version = self.app.version();
+            let sent = match version {
+                Version::Http1 => self.over_http1(outgoing, turn).await,
+                Version::Http2 => self.over_http2(outgoing, turn).await,
+            };
+            match sent {
+                Err(Failure::Version(request)) if !is_corrected => {
+                    self.app.does_not_speak(version);
+                    is_corrected = true;
+                    outgoing = *request;
+                }
+                sent => return sent,
+            }
+        }
     }
 
     /// The request as the app gets it, but for what belongs to a connection.
@@ -41,7 +89,7 @@ impl Channel {
         }
         let method = request.verb.to_method().ok_or(ChannelError::Verb)?;
         let uri = app_uri(
-            &self.app.authority,
+            &self.app.base,
             request.method.trim_start_matches('/'),
             &request.query,
         )?;
@@ -51,6 +99,7 @@ impl Channel {
                 verb: go_verb(&method),
                 url: self.url(&uri),
                 reason,
+                spoken: None,
             })?;
         if let Some(length) = length {
             request
@@ -65,33 +114,30 @@ impl Channel {
     }
 
     fn url(&self, uri: &Uri) -> String {
-        format!("http://{}{uri}", self.app.authority)
+        format!("{}{uri}", self.app.base)
     }
 
     fn error(&self, method: &Method, uri: &Uri, failure: Failure) -> ChannelError {
         let (verb, url) = (go_verb(method), self.url(uri));
-        match failure {
-            Failure::Dial(error) => ChannelError::Dial {
-                verb,
-                url,
-                address: self.app.authority.clone(),
-                reason: dial_reason(&error),
-            },
-            Failure::Headers => ChannelError::Exchange {
-                verb,
-                url,
-                reason: format!(
-                    "server response headers exceeded {} bytes; aborted",
-                    self.app.header_limit
-                ),
-            },
-            Failure::Exchange(error) => ChannelError::Exchange {
-                verb,
-                url,
-                reason: exchange_reason(&error),
-            },
+        let reason = failure.to_string();
+        let spoken = match failure {
+            Failure::Unseen(_) | Failure::Version(_) => {
+                return ChannelError::Unseen { verb, url, reason };
+            }
+            Failure::Headers(_) => None,
+            Failure::Exchange { spoken, .. } => spoken,
+        };
+        ChannelError::Exchange {
+            verb,
+            url,
+            reason,
+            spoken,
         }
     }
+}
+
+fn advice(spoken: Option<Spoken>) -> String {
+    spoken.map_or_else(String::new, |spoken| format!("; {spoken}"))
 }
 
 /// The body, and the length the app is told; none for a body that arrives
@@ -139,23 +185,4 @@ fn parse_length(value: &HeaderValue) -> Result<u64, String> {
 fn go_verb(method: &Method) -> String {
     let (first, rest) = method.as_str().split_at(1);
     format!("{first}{}", rest.to_lowercase())
-}
-
-fn exchange_reason(error: &hyper::Error) -> String {
-    use std::error::Error as _;
-
-    // A body of ours that failed says why; that is the cause users need.
-    if let Some(source) = error
-        .source()
-        .and_then(|source| source.downcast_ref::<body::BodyError>())
-    {
-        return source.to_string();
-    }
-    if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
-        return "EOF".to_owned();
-    }
-    match error.source() {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
-    }
 }

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use http::{HeaderValue, Method, header};
 
-use super::{Channel, http::Turn, pool::Failure};
+use super::{
+    Channel,
+    http::{Failure, Turn},
+};
 use crate::message::{Body, Response, body, headers};
 
 impl Channel {
@@ -25,7 +28,7 @@ impl Channel {
             );
         }
         // The semaphore is never closed, so a permit always comes.
-        let slot = Arc::clone(&self.app.connections).acquire_owned().await.ok();
+        let slot = Arc::clone(&self.slots).acquire_owned().await.ok();
         let (response, connection) = self.pool.send(&self.app, request).await?;
         let (mut parts, incoming) = response.into_parts();
         headers::from_app(&mut parts.headers);

@@ -5,8 +5,10 @@ use http::{HeaderMap, HeaderValue, header};
 use http_body_util::BodyExt as _;
 use tracing::{info, warn};
 
-use super::Channel;
+use super::{Channel, ChannelError, Spoken};
 use crate::message::{Body, Content, Request};
+
+const SCOPE: &str = "dapr.runtime";
 
 /// `GET /dapr/config`. Whatever the app answers is fine; its settings concern
 /// building blocks this sidecar does not have.
@@ -33,12 +35,20 @@ pub(crate) async fn load_configuration(channel: &Channel, app_id: &HeaderValue) 
             .await
             .map(drop)
             .map_err(|error| error.to_string()),
+        Err(ChannelError::Exchange {
+            spoken: Some(Spoken::Http2),
+            ..
+        }) => {
+            let port = channel.app.port;
+            warn!(target: SCOPE, "the app on port {port} speaks HTTP/2, not HTTP/1.1: its gRPC services can be called as they are; to invoke its methods, set --app-protocol grpc (h2c if it has no gRPC)");
+            return;
+        }
         Err(error) => Err(error.to_string()),
     };
     match outcome {
-        Ok(()) => info!(target: "dapr.runtime", "Application configuration loaded"),
+        Ok(()) => info!(target: SCOPE, "Application configuration loaded"),
         Err(error) => {
-            warn!(target: "dapr.runtime", error, "the app's /dapr/config could not be read; going on without it");
+            warn!(target: SCOPE, error, "the app's /dapr/config could not be read; going on without it");
         }
     }
 }

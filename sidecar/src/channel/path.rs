@@ -24,10 +24,10 @@ pub(crate) enum PathError {
     },
 }
 
-/// The request target for `method` and the raw `query` (empty for none).
-/// Escapes the method already carries are kept; what may not stand in a path
+/// The request target for `method` and the raw `query` (empty for none) at
+/// `base`, which is scheme, host and port. Escapes the method already carries are kept; what may not stand in a path
 /// is encoded.
-pub(crate) fn app_uri(authority: &str, method: &str, query: &str) -> Result<Uri, PathError> {
+pub(crate) fn app_uri(base: &str, method: &str, query: &str) -> Result<Uri, PathError> {
     let mut target = String::with_capacity(method.len() + query.len() + 2);
     target.push('/');
     let mut rest = method.as_bytes();
@@ -40,7 +40,7 @@ pub(crate) fn app_uri(authority: &str, method: &str, query: &str) -> Result<Uri,
                 if escape.is_none() {
                     let shown = String::from_utf8_lossy(rest.get(..3).unwrap_or(rest));
                     return Err(PathError::Escape {
-                        url: format!("http://{authority}/{method}"),
+                        url: format!("{base}/{method}"),
                         escape: shown.into_owned(),
                     });
                 }
@@ -58,8 +58,17 @@ pub(crate) fn app_uri(authority: &str, method: &str, query: &str) -> Result<Uri,
         target.push_str(query);
     }
     Uri::try_from(target).map_err(|_| PathError::Character {
-        url: format!("http://{authority}/{method}?{query}"),
+        url: format!("{base}/{method}?{query}"),
     })
+}
+
+/// The request target of a health probe.
+///
+/// # Errors
+/// The path is none.
+pub(crate) fn probe_target(path: &str) -> Result<Uri, PathError> {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    app_uri("", path.trim_start_matches('/'), query)
 }
 
 fn is_path_byte(byte: u8) -> bool {
@@ -81,7 +90,7 @@ mod tests {
             ("x[1]*(y)", "q={}", "/x[1]*(y)?q={}"),
         ] {
             assert_eq!(
-                app_uri("h:1", method, query).unwrap().to_string(),
+                app_uri("http://h:1", method, query).unwrap().to_string(),
                 target,
                 "{method}"
             );
@@ -91,9 +100,11 @@ mod tests {
     #[test]
     fn a_lone_percent_is_refused_in_gos_words() {
         assert_eq!(
-            app_uri("127.0.0.1:80", "a%zz", "").unwrap_err().to_string(),
+            app_uri("http://127.0.0.1:80", "a%zz", "")
+                .unwrap_err()
+                .to_string(),
             r#"parse "http://127.0.0.1:80/a%zz": invalid URL escape "%zz""#
         );
-        assert!(app_uri("h", "100%", "").is_err());
+        assert!(app_uri("http://h", "100%", "").is_err());
     }
 }

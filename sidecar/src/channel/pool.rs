@@ -13,11 +13,18 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
-use tokio::net::TcpStream;
 
-use super::{App, DIAL_PATIENCE, socket::AppSocket};
-use crate::message::Body;
+use super::{
+    App,
+    dial::{DialError, Version},
+    http::Failure,
+    socket::{AppSocket, Opening},
+    spoken::Spoken,
+};
+use crate::message::{Body, BodyError};
 
+/// Time for TCP and TLS together.
+const DIAL_PATIENCE: Duration = Duration::from_secs(30);
 /// Idle connections kept.
 const MAX_IDLE: usize = 64;
 /// Age after which an idle connection is not used again.
@@ -25,14 +32,6 @@ const IDLE_LIFE: Duration = Duration::from_secs(90);
 /// Read buffer of a connection. Head limits are checked separately, so a
 /// large one only means fewer reads for large bodies.
 const READ_BUFFER: usize = 64 * 1024;
-
-/// Why no response came.
-#[derive(Debug)]
-pub(super) enum Failure {
-    Dial(io::Error),
-    Headers,
-    Exchange(hyper::Error),
-}
 
 #[derive(Debug)]
 pub(super) struct Pool {
@@ -70,15 +69,23 @@ impl Pool {
         mut request: Request<Body>,
     ) -> Result<(Response<Incoming>, Leased), Failure> {
         loop {
-            let (mut sender, reused) = match self.take() {
-                Some(sender) => (sender, true),
-                None => (self.connect(app).await?, false),
+            let (mut sender, opening) = match self.take() {
+                Some(sender) => (sender, None),
+                None => match self.connect(app).await {
+                    Ok((sender, opening)) => (sender, Some(opening)),
+                    Err(DialError::Version(_)) => {
+                        return Err(Failure::Version(Box::new(request)));
+                    }
+                    Err(error) => return Err(Failure::Unseen(error.to_string())),
+                },
             };
-            let again = reused.then(|| repeatable(&request)).flatten();
+            let is_reused = opening.is_none();
+            let again = is_reused.then(|| repeatable(&request)).flatten();
             match sender.try_send_request(request).await {
                 Ok(response) => {
+                    app.has_answered();
                     if head_length(&response) > self.header_limit {
-                        return Err(Failure::Headers);
+                        return Err(Failure::Headers(self.header_limit));
                     }
                     let leased = Leased {
                         pool: Arc::clone(self),
@@ -87,13 +94,22 @@ impl Pool {
                     return Ok((response, leased));
                 }
                 Err(mut failed) => {
-                    let unsent = failed.take_message().filter(|_| reused);
+                    let unsent = failed.take_message().filter(|_| is_reused);
                     let error = failed.into_error();
-                    let again = again.filter(|_| error.is_incomplete_message());
+                    let again = again.filter(|_| is_gone(&error));
                     match unsent.or(again) {
                         Some(next) => request = next,
-                        None if error.is_parse_too_large() => return Err(Failure::Headers),
-                        None => return Err(Failure::Exchange(error)),
+                        None if error.is_parse_too_large() => {
+                            return Err(Failure::Headers(self.header_limit));
+                        }
+                        None => {
+                            let spoken = match opening {
+                                Some(opening) => Spoken::instead(app, opening.bytes()).await,
+                                None => None,
+                            };
+                            let reason = reason(&error);
+                            return Err(Failure::Exchange { reason, spoken });
+                        }
                     }
                 }
             }
@@ -110,25 +126,24 @@ impl Pool {
         None
     }
 
-    async fn connect(&self, app: &App) -> Result<SendRequest<Body>, Failure> {
-        let dial = TcpStream::connect((app.host.as_str(), app.port));
-        let socket = match tokio::time::timeout(DIAL_PATIENCE, dial).await {
-            Ok(connected) => connected.map_err(Failure::Dial)?,
-            Err(_) => return Err(Failure::Dial(io::ErrorKind::TimedOut.into())),
-        };
-        let _ = socket.set_nodelay(true);
+    async fn connect(&self, app: &App) -> Result<(SendRequest<Body>, Opening), DialError> {
+        let socket = tokio::time::timeout(DIAL_PATIENCE, app.dial(Version::Http1))
+            .await
+            .unwrap_or_else(|_| Err(app.too_slow()))?;
+        let socket = AppSocket::new(socket);
+        let opening = socket.opening();
         let (sender, connection) = http1::Builder::new()
             .title_case_headers(true)
             .max_buf_size(READ_BUFFER.max(self.header_limit + 4096))
-            .handshake(TokioIo::new(AppSocket::new(socket)))
+            .handshake(TokioIo::new(socket))
             .await
-            .map_err(Failure::Exchange)?;
+            .map_err(|error| app.unreached(&io::Error::other(error)))?;
         lifecycle::spawn("app connection", async move {
             // Its end is seen by whoever uses the sender next.
             let _ = connection.await;
         })
         .detach();
-        Ok(sender)
+        Ok((sender, opening))
     }
 }
 
@@ -147,8 +162,40 @@ impl Drop for Leased {
     }
 }
 
+/// The app closed the connection without an answer.
+fn is_gone(error: &hyper::Error) -> bool {
+    error.is_incomplete_message()
+        || cause::<io::Error>(error).is_some_and(|error| {
+            matches!(
+                error.kind(),
+                // TLS that ends without a word, and either kind of reset.
+                io::ErrorKind::UnexpectedEof
+                    | io::ErrorKind::ConnectionReset
+                    | io::ErrorKind::BrokenPipe
+            )
+        })
+}
+
+fn cause<E: std::error::Error + 'static>(error: &hyper::Error) -> Option<&E> {
+    std::error::Error::source(error)?.downcast_ref()
+}
+
+fn reason(error: &hyper::Error) -> String {
+    // A body of ours that failed says why; that is the cause users need.
+    if let Some(own) = cause::<BodyError>(error) {
+        return own.to_string();
+    }
+    if is_gone(error) || error.is_canceled() || error.is_closed() {
+        return "EOF".to_owned();
+    }
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
+
 /// A copy of a request that may run twice: safe by its method, and bodiless.
-fn repeatable(request: &Request<Body>) -> Option<Request<Body>> {
+pub(super) fn repeatable(request: &Request<Body>) -> Option<Request<Body>> {
     let is_safe = matches!(
         *request.method(),
         Method::GET | Method::HEAD | Method::OPTIONS

@@ -8,27 +8,58 @@
 use std::{
     io::{self, IoSlice},
     pin::Pin,
-    task::{Context, Poll},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    task::{Context, Poll, ready},
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::dial::Socket;
 
 #[derive(Debug)]
 pub(super) struct AppSocket {
-    socket: TcpStream,
+    socket: Socket,
     /// The app takes no more bytes.
     closed: bool,
+    opening: Opening,
+}
+
+/// The first four bytes the app sent on a connection; zero before there are
+/// any. They tell what it speaks when it is not what we took it for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Opening(Arc<AtomicU32>);
+
+impl Opening {
+    pub(super) fn bytes(&self) -> [u8; 4] {
+        self.0.load(Ordering::Relaxed).to_be_bytes()
+    }
+
+    fn note(&self, read: &[u8]) {
+        if self.0.load(Ordering::Relaxed) == 0 {
+            let mut first = [0; 4];
+            for (place, byte) in first.iter_mut().zip(read) {
+                *place = *byte;
+            }
+            self.0.store(u32::from_be_bytes(first), Ordering::Relaxed);
+        }
+    }
 }
 
 impl AppSocket {
-    pub(super) fn new(socket: TcpStream) -> Self {
+    pub(super) fn new(socket: Socket) -> Self {
         Self {
             socket,
             closed: false,
+            opening: Opening::default(),
         }
+    }
+
+    /// To look at when the exchange has failed.
+    pub(super) fn opening(&self) -> Opening {
+        self.opening.clone()
     }
 
     fn written(
@@ -59,7 +90,11 @@ impl AsyncRead for AppSocket {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        ready!(self.socket.stream().poll_read(context, buffer))?;
+        self.opening
+            .note(buffer.filled().get(before..).unwrap_or_default());
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -72,7 +107,7 @@ impl AsyncWrite for AppSocket {
         if self.closed {
             return Poll::Ready(Ok(bytes.len()));
         }
-        let outcome = Pin::new(&mut self.socket).poll_write(context, bytes);
+        let outcome = self.socket.stream().poll_write(context, bytes);
         self.written(outcome, bytes.len())
     }
 
@@ -85,22 +120,25 @@ impl AsyncWrite for AppSocket {
         if self.closed {
             return Poll::Ready(Ok(offered));
         }
-        let outcome = Pin::new(&mut self.socket).poll_write_vectored(context, buffers);
+        let outcome = self.socket.stream().poll_write_vectored(context, buffers);
         self.written(outcome, offered)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.socket.is_write_vectored()
+        match &self.socket {
+            Socket::Plain(socket) => socket.is_write_vectored(),
+            Socket::Tls(stream) => stream.is_write_vectored(),
+        }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(context)
+        self.socket.stream().poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.closed {
             return Poll::Ready(Ok(()));
         }
-        Pin::new(&mut self.socket).poll_shutdown(context)
+        self.socket.stream().poll_shutdown(context)
     }
 }

@@ -2,34 +2,70 @@
 
 use std::time::Duration;
 
-use tokio::net::TcpStream;
-use tracing::info;
+use tracing::{info, warn};
 
-use super::App;
+use super::{
+    App,
+    dial::{DialError, Version},
+};
 
+const SCOPE: &str = "dapr.runtime";
 const TRY: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_millis(100);
 /// Tries between two reminders in the log.
 const REMIND: u32 = 100;
 
-/// Returns once a TCP connection to the app succeeds.
+/// Returns once a connection to the app succeeds, with the TLS handshake where
+/// the app speaks TLS.
 pub(crate) async fn wait_for_app(app: &App) {
     let (port, protocol) = (app.port, app.protocol);
     info!(
-        target: "dapr.runtime",
+        target: SCOPE,
         "application protocol: {protocol}. waiting on port {port}.  This will block until the app is listening on that port."
     );
     let mut tries = 0u32;
+    let mut told = false;
     loop {
-        let dial = TcpStream::connect((app.host.as_str(), port));
-        if let Ok(Ok(_)) = tokio::time::timeout(TRY, dial).await {
-            info!(target: "dapr.runtime", "application discovered on port {port}");
-            return;
-        }
+        let failed = match tokio::time::timeout(TRY, try_app(app)).await {
+            Ok(Ok(())) => {
+                info!(target: SCOPE, "application discovered on port {port}");
+                return;
+            }
+            Ok(Err(error)) => Some(error),
+            Err(_) => None,
+        };
         tries += 1;
-        if tries.is_multiple_of(REMIND) {
-            info!(target: "dapr.runtime", "waiting for application to listen on port {port}");
+        let is_reminder = tries.is_multiple_of(REMIND);
+        if is_reminder {
+            info!(target: SCOPE, "waiting for application to listen on port {port}");
+        }
+        // No more waiting helps against these.
+        if let Some(error) = failed.filter(|error| !error.is_refusal())
+            && (is_reminder || !told)
+        {
+            told = true;
+            warn!(target: SCOPE, "the app on port {port} cannot be reached: {error}");
         }
         tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn try_app(app: &App) -> Result<(), DialError> {
+    let version = if app.protocol.is_grpc() {
+        Version::Http2
+    } else {
+        app.version()
+    };
+    match app.dial(version).await {
+        Ok(socket) => {
+            socket.close().await;
+            Ok(())
+        }
+        Err(DialError::Version(version)) if !app.protocol.is_grpc() => {
+            // It is there; the first call speaks the other version.
+            app.does_not_speak(version);
+            Ok(())
+        }
+        Err(error) => Err(error),
     }
 }

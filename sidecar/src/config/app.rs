@@ -1,12 +1,12 @@
 //! How to reach the app, and what it is asked for.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use api::flags::Parsed;
 use http::HeaderValue;
 
 use super::{ConfigError, listen::port, token, value_error};
-use crate::channel::{HealthCheck, Protocol};
+use crate::channel::{HealthCheck, Protocol, probe_target};
 
 /// Where the app is.
 #[derive(Clone, Debug)]
@@ -36,17 +36,11 @@ pub(super) fn app(flags: &Parsed) -> Result<AppConfig, ConfigError> {
     if flags.bool("app-ssl") {
         protocol = protocol.over_tls();
     }
-    if port.is_some() && matches!(protocol, Protocol::Https | Protocol::H2c) {
-        return value_error(format!(
-            "app-protocol {protocol} is not available in this version; this sidecar calls apps over http, grpc or grpcs"
-        ));
-    }
     let health_check = health_check(flags)?;
     let load_configuration = init_endpoints(flags)?;
-    let host = flags.string("app-channel-address");
     Ok(AppConfig {
         port,
-        host: if host.is_empty() { "127.0.0.1" } else { host }.to_owned(),
+        host: host(flags.string("app-channel-address"))?,
         protocol,
         max_concurrency: usize::try_from(flags.int("app-max-concurrency"))
             .ok()
@@ -55,6 +49,27 @@ pub(super) fn app(flags: &Parsed) -> Result<AppConfig, ConfigError> {
         load_configuration,
         health_check,
     })
+}
+
+/// An IP address or a name; IPv6 may stand in brackets.
+fn host(typed: &str) -> Result<String, ConfigError> {
+    if typed.is_empty() {
+        return Ok("127.0.0.1".to_owned());
+    }
+    let bare = typed
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(typed);
+    let is_name = |text: &str| {
+        text.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+    };
+    if bare.parse::<IpAddr>().is_ok() || is_name(typed) {
+        return Ok(bare.to_owned());
+    }
+    value_error(format!(
+        "invalid value for 'app-channel-address': {typed}; expected an IP address or a host name, without scheme, port or path"
+    ))
 }
 
 /// Values are checked even when the check is off.
@@ -77,11 +92,21 @@ fn health_check(flags: &Parsed) -> Result<Option<HealthCheck>, ConfigError> {
         .and_then(|value| u32::try_from(value).ok())
         .filter(|value| *value > 0)
         .unwrap_or(3);
+    if !flags.bool("enable-app-health-check") {
+        return Ok(None);
+    }
     let path = flags
         .string("app-health-check-path")
         .trim_start_matches('/');
-    Ok(flags.bool("enable-app-health-check").then(|| HealthCheck {
-        path: format!("/{path}"),
+    let path = format!("/{path}");
+    let Ok(target) = probe_target(&path) else {
+        return value_error(format!(
+            "invalid value for 'app-health-check-path': {path}; expected a path such as /healthz"
+        ));
+    };
+    Ok(Some(HealthCheck {
+        path,
+        target,
         interval,
         timeout,
         threshold,

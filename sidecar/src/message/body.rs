@@ -52,6 +52,9 @@ pub(crate) enum BodyError {
     /// The local connection broke.
     #[error(transparent)]
     Http(#[from] hyper::Error),
+    /// The stream on a connection of ours broke.
+    #[error(transparent)]
+    Http2(#[from] h2::Error),
 }
 
 /// A request or response body.

@@ -44,7 +44,7 @@ impl<G> Flow<G> {
     /// Why the stream broke off.
     fn failure(&self, error: &h2::Error) -> Status {
         let uplink = self.held.as_ref().and_then(|(uplink, _)| uplink.as_ref());
-        if let Some(own) = uplink.and_then(Uplink::failure) {
+        if let Some(own) = uplink.and_then(Uplink::refusal) {
             return own;
         }
         match &self.deadline {

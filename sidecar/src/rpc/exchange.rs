@@ -25,8 +25,8 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// Address of an rpc there.
-    fn uri(&self, path: PathAndQuery) -> Uri {
+    /// Address of a call there.
+    pub(crate) fn uri(&self, path: PathAndQuery) -> Uri {
         let mut parts = Parts::default();
         parts.scheme = Some(self.scheme.clone());
         parts.authority.clone_from(&self.authority);
@@ -88,7 +88,7 @@ pub(crate) async fn exchange(
     let response = match response.await {
         Ok(response) => response,
         Err(error) => {
-            let own = uplink.as_ref().and_then(Uplink::failure);
+            let own = uplink.as_ref().and_then(Uplink::refusal);
             return Err(own.map_or(Broken::Cut(error), Broken::Refused));
         }
     };

@@ -3,7 +3,10 @@
 //! In a task of its own: an app that answers faster than its client reads
 //! must not stop the other direction.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    task::{Poll, ready},
+};
 
 use api::{envelope::Frame, grpc::Status};
 use bytes::Bytes;
@@ -16,28 +19,41 @@ use crate::message::{Body, BodyError};
 
 /// Ends the sending when dropped.
 #[derive(Debug)]
-pub(super) struct Uplink {
+pub(crate) struct Uplink {
     _task: AbortOnDrop,
-    failure: Arc<Mutex<Option<Status>>>,
+    failure: Arc<Mutex<Option<BodyError>>>,
 }
 
 impl Uplink {
-    pub(super) fn start(body: Body, stream: SendStream<Frame>) -> Self {
+    /// Sends `body` to its end.
+    pub(crate) fn start(body: Body, stream: SendStream<Frame>) -> Self {
         let failure = Arc::default();
-        let task = lifecycle::spawn("rpc request", send(body, stream, Arc::clone(&failure)));
+        let task = lifecycle::spawn("request body", send(body, stream, Arc::clone(&failure)));
         Self {
             _task: task.abort_on_drop(),
             failure,
         }
     }
 
-    /// Why the request was given up, where its client is to blame.
-    pub(super) fn failure(&self) -> Option<Status> {
+    /// Why the request was given up, where the body is to blame.
+    pub(crate) fn failure(&self) -> Option<BodyError> {
         self.failure.lock().take()
+    }
+
+    /// As [`Self::failure`], where its client is to blame.
+    pub(super) fn refusal(&self) -> Option<Status> {
+        match self.failure() {
+            Some(BodyError::Receive(status)) => Some(status),
+            _ => None,
+        }
     }
 }
 
-async fn send(mut body: Body, mut stream: SendStream<Frame>, failure: Arc<Mutex<Option<Status>>>) {
+async fn send(
+    mut body: Body,
+    mut stream: SendStream<Frame>,
+    failure: Arc<Mutex<Option<BodyError>>>,
+) {
     loop {
         match body.frame().await {
             Some(Ok(frame)) => {
@@ -53,9 +69,7 @@ async fn send(mut body: Body, mut stream: SendStream<Frame>, failure: Arc<Mutex<
                 }
             }
             Some(Err(error)) => {
-                if let BodyError::Receive(status) = error {
-                    *failure.lock() = Some(status);
-                }
+                *failure.lock() = Some(error);
                 stream.send_reset(Reason::CANCEL);
                 return;
             }
@@ -71,9 +85,7 @@ async fn send(mut body: Body, mut stream: SendStream<Frame>, failure: Arc<Mutex<
 /// Sends as the other side makes room. False once it wants no more.
 async fn forward(stream: &mut SendStream<Frame>, mut data: Bytes, end: bool) -> bool {
     while !data.is_empty() {
-        stream.reserve_capacity(data.len());
-        let room = std::future::poll_fn(|context| stream.poll_capacity(context)).await;
-        let Some(Ok(room)) = room else {
+        let Some(room) = room(stream, data.len()).await else {
             return false;
         };
         let piece = data.split_to(room.min(data.len()));
@@ -83,4 +95,24 @@ async fn forward(stream: &mut SendStream<Frame>, mut data: Bytes, end: bool) -> 
         }
     }
     true
+}
+
+/// Bytes the other side has room for, of those wanted; `None` once it wants no
+/// more.
+pub(crate) async fn room(stream: &mut SendStream<Frame>, wanted: usize) -> Option<usize> {
+    stream.reserve_capacity(wanted);
+    std::future::poll_fn(|context| {
+        loop {
+            // Room that was there before is not told of again.
+            match stream.capacity() {
+                0 => {}
+                room => return Poll::Ready(Some(room)),
+            }
+            match ready!(stream.poll_capacity(context)) {
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return Poll::Ready(None),
+            }
+        }
+    })
+    .await
 }
