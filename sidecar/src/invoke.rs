@@ -9,6 +9,7 @@ mod proxied;
 mod replay;
 mod resilient;
 mod target;
+mod tries;
 
 pub(crate) use error::InvokeError;
 pub(crate) use execute::{Call, Invoker};

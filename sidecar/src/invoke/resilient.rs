@@ -6,33 +6,28 @@
 //! one is streamed; nothing is tried again once a byte of an answer reached
 //! the client; what can never succeed is not tried again.
 
-use std::{
-    fmt,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{fmt, sync::Arc, time::Duration};
 
-use api::{duration::GoDuration, grpc::Code, verb::Verb};
+use api::{grpc::Code, verb::Verb};
 use http::StatusCode;
 use policy::{
     method::MethodError,
     resiliency::{Resiliency, Retry, Rules},
 };
 use tokio::time;
-use tracing::{debug, info, warn};
 
 use super::{
     InvokeError, Invoker, Target,
-    attempts::{Route, moment},
+    attempts::Route,
     execute::{built_in, of_peer},
     outgoing::Outgoing,
+    tries::{Operation, Tries},
 };
 use crate::{
     message::{Body, Content, Reply, body},
     policies::Permit,
 };
 
-const SCOPE: &str = "dapr.runtime";
 /// Bytes read of an answer nobody will see, so that its connection can be
 /// used again.
 const DRAIN: usize = 64 * 1024;
@@ -47,19 +42,6 @@ enum Verdict {
     NoAnswer,
     /// It would fail again.
     Hopeless,
-}
-
-/// What a call is named in the log.
-pub(super) struct Operation<'a> {
-    pub(super) target: &'a str,
-    pub(super) method: String,
-}
-
-impl fmt::Display for Operation<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { target, method } = self;
-        write!(f, "endpoint[{target}, {target}:{method}]")
-    }
 }
 
 impl Invoker {
@@ -85,9 +67,7 @@ impl Invoker {
             .retry
             .as_ref()
             .filter(|retry| retry.repeats() && outgoing.is_known_length);
-        let mut backoff = retry.map(Retry::backoff);
-        let began = Instant::now();
-        let mut attempts = 1;
+        let mut tries = Tries::new(retry, &operation);
         loop {
             // A breaker that opens meanwhile has the last word.
             let permit = match &key {
@@ -105,27 +85,17 @@ impl Invoker {
             let verdict = Verdict::of(&outcome, &outgoing.content);
             // Anything but a success has failed here and now.
             let permit = permit.filter(|_| verdict == Verdict::Success);
-            if verdict == Verdict::Success && attempts > 1 {
-                info!(target: SCOPE, "Recovered processing operation {operation} after {attempts} attempts");
+            if verdict == Verdict::Success {
+                tries.succeeded();
             }
             let pause = retry
                 .filter(|retry| verdict.is_retried(retry) && outgoing.is_replayable(false))
-                .and(backoff.as_mut())
-                .and_then(|backoff| {
-                    let moment = moment(began);
-                    backoff.next(moment.elapsed, moment.random)
-                });
+                .and_then(|_| tries.next(Failure(&outcome)));
             let Some(pause) = pause else {
                 let is_head = outgoing.verb == Verb::Head;
                 return outcome.map(|reply| attended(reply, deadline, permit, is_head));
             };
-            if attempts == 1 {
-                let shown = GoDuration::from(pause);
-                warn!(target: SCOPE, "Error processing operation {operation}. Retrying in {shown}…");
-            }
-            debug!(target: SCOPE, "Error for operation {operation} was: {}", Failure(&outcome));
             rest(outcome, pause).await;
-            attempts += 1;
         }
     }
 

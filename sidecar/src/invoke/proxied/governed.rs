@@ -1,6 +1,7 @@
 //! Calls that pass unread, under the user's policies.
 
 use std::{
+    fmt,
     pin::Pin,
     sync::{
         Arc,
@@ -9,23 +10,19 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use api::{
-    duration::GoDuration,
-    grpc::{Code, Status},
-};
+use api::grpc::{Code, Status};
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::Frame;
 use policy::resiliency::{Retry, Rules};
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
-use tracing::{debug, info, warn};
 
 use super::{Prepared, Search};
 use crate::{
     invoke::{
         InvokeError, Invoker,
-        attempts::{Route, moment},
-        resilient::Operation,
+        attempts::Route,
+        tries::{Operation, Tries},
     },
     message::{Body, BodyError},
     policies::Permit,
@@ -33,7 +30,6 @@ use crate::{
     transport,
 };
 
-const SCOPE: &str = "dapr.runtime";
 /// Bytes kept of the one message of a call that may be repeated.
 const ONE_MESSAGE: usize = usize::MAX;
 
@@ -75,17 +71,19 @@ impl Failed {
         }
     }
 
-    fn text(&self) -> String {
-        match self {
-            Self::Error(error) => error.to_string(),
-            Self::Answer(_, failure) => failure.status.to_string(),
-        }
-    }
-
     fn outcome(self) -> Result<RpcAnswer, InvokeError> {
         match self {
             Self::Error(error) => Err(error),
             Self::Answer(answer, _) => Ok(answer),
+        }
+    }
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Error(error) => error.fmt(f),
+            Self::Answer(_, failure) => failure.status.fmt(f),
         }
     }
 }
@@ -136,13 +134,13 @@ impl Invoker {
             ..rpc
         };
         let prepared = Prepared::new(rpc, ONE_MESSAGE, true).await?;
-        let mut tries = Tries::new(retry, &operation);
+        let mut tries = Tries::new(Some(retry), &operation);
         loop {
             let mut attempt = Attempt::new(self, rules, &operation)?;
             let failed = match attempt.bound(self.judged(route, &prepared)).await {
                 Ok(Ok(answer)) => {
                     prepared.settle();
-                    tries.recovered();
+                    tries.succeeded();
                     return Ok(attempt.attend(answer));
                 }
                 Ok(Err((answer, failure))) => Failed::Answer(answer, failure),
@@ -150,9 +148,13 @@ impl Invoker {
             };
             drop(attempt);
             let may_go_on = !crowded.load(Ordering::Acquire) && prepared.is_replayable(false);
-            if !(may_go_on && failed.is_retried(retry) && tries.pause(&failed.text()).await) {
+            let pause = (may_go_on && failed.is_retried(retry))
+                .then(|| tries.next(&failed))
+                .flatten();
+            let Some(pause) = pause else {
                 return failed.outcome();
-            }
+            };
+            sleep(pause).await;
         }
     }
 
@@ -164,28 +166,23 @@ impl Invoker {
         retry: Option<&Retry>,
         operation: &Operation<'_>,
     ) -> Result<(), InvokeError> {
-        let mut tries = retry.map(|retry| Tries::new(retry, operation));
+        let mut tries = Tries::new(retry, operation);
         loop {
             let mut attempt = Attempt::new(self, rules, operation)?;
             let error = match attempt.bound(self.reach(route)).await {
                 Ok(()) => {
                     attempt.succeed();
-                    if let Some(tries) = &tries {
-                        tries.recovered();
-                    }
+                    tries.succeeded();
                     return Ok(());
                 }
                 Err(error) => error,
             };
             drop(attempt);
             // What cannot be opened carries no code: lists do not apply.
-            let goes_on = match &mut tries {
-                Some(tries) => tries.pause(&error.to_string()).await,
-                None => false,
-            };
-            if !goes_on {
+            let Some(pause) = tries.next(&error) else {
                 return Err(error);
-            }
+            };
+            sleep(pause).await;
         }
     }
 
@@ -227,49 +224,6 @@ impl Invoker {
             Some(failure) => Err((answer, failure)),
             None => Ok(answer),
         })
-    }
-}
-
-/// Pauses between attempts, and what the log says of them.
-struct Tries<'a> {
-    operation: &'a Operation<'a>,
-    backoff: policy::resiliency::Backoff,
-    began: std::time::Instant,
-    attempts: u32,
-}
-
-impl<'a> Tries<'a> {
-    fn new(retry: &Retry, operation: &'a Operation<'a>) -> Self {
-        Self {
-            operation,
-            backoff: retry.backoff(),
-            began: std::time::Instant::now(),
-            attempts: 1,
-        }
-    }
-
-    /// Waits for the next attempt; false when there is none.
-    async fn pause(&mut self, error: &str) -> bool {
-        let moment = moment(self.began);
-        let Some(pause) = self.backoff.next(moment.elapsed, moment.random) else {
-            return false;
-        };
-        let operation = self.operation;
-        if self.attempts == 1 {
-            let shown = GoDuration::from(pause);
-            warn!(target: SCOPE, "Error processing operation {operation}. Retrying in {shown}…");
-        }
-        debug!(target: SCOPE, "Error for operation {operation} was: {error}");
-        self.attempts += 1;
-        sleep(pause).await;
-        true
-    }
-
-    fn recovered(&self) {
-        let (operation, attempts) = (self.operation, self.attempts);
-        if attempts > 1 {
-            info!(target: SCOPE, "Recovered processing operation {operation} after {attempts} attempts");
-        }
     }
 }
 
