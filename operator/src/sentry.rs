@@ -9,6 +9,7 @@ pub mod config;
 mod csr;
 mod current;
 mod der;
+mod error_chain;
 mod flags;
 mod leaf;
 mod metrics;

@@ -132,10 +132,10 @@ impl SentryClient {
     /// Token unreadable, refused by sentry, or an unusable answer.
     pub async fn request(&self, request: &SvidRequest) -> Result<Svid, RequestSvidError> {
         let key = WorkloadKey::generate_kind(request.key)?;
-        let (token, validator) = request.token.read()?;
+        // A missing token is told at once, not when sentry answers.
+        request.token.read()?;
         let message = SignCertificateRequest {
             id: request.app_id.clone(),
-            token,
             trust_domain: request
                 .trust_domain
                 .as_ref()
@@ -143,16 +143,17 @@ impl SentryClient {
                 .unwrap_or_default(),
             namespace: request.namespace.clone(),
             certificate_signing_request: key.signing_request()?.into(),
-            token_validator: validator.into(),
             jwt_audiences: request.jwt_audiences.clone(),
+            ..SignCertificateRequest::default()
         };
-        let answer = self.sign(message).await?;
+        let answer = self.sign(message, &request.token).await?;
         self.accept(key, &answer)
     }
 
     async fn sign(
         &self,
-        message: SignCertificateRequest,
+        mut message: SignCertificateRequest,
+        token: &TokenSource,
     ) -> Result<SignCertificateResponse, RequestSvidError> {
         let anchors = TrustAnchors::clone(&self.current.load());
         let tls = client_without_identity(anchors, self.server.clone());
@@ -160,6 +161,10 @@ impl SentryClient {
         let mut attempt = 0;
         loop {
             let session = connector.connect().await;
+            // While we waited for the connection the token may have been replaced.
+            let (text, validator) = token.read()?;
+            message.token = text;
+            message.set_token_validator(validator);
             match call(session, &connector, message.clone(), attempt).await {
                 Ok(answer) => return Ok(answer),
                 Err(status) => {

@@ -32,6 +32,7 @@ pub use spiffe::{AppIdentity, MalformedIdentity, SpiffeId, SpiffeIdError, TrustD
 pub use svid::{Svid, SvidError};
 pub use tls::{
     AlpnMissing, H2, client_without_identity, peer_identity, peer_name, require_h2, verified_peer,
+    web_client,
 };
 pub use token::{Mode, TokenError, TokenSource};
 pub use verify::handshake_error_text;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, ResolvesServerCert};
-use rustls::{ClientConfig, CommonState, ServerConfig};
+use rustls::{ClientConfig, CommonState, RootCertStore, ServerConfig};
 use rustls_pki_types::ServerName;
 
 use crate::anchors::TrustAnchors;
@@ -67,6 +67,15 @@ pub fn peer_name() -> ServerName<'static> {
 pub fn client_without_identity(anchors: TrustAnchors, server: SpiffeId) -> Arc<ClientConfig> {
     let verifier = PinnedServer::new(Anchors::Fixed(anchors), Expected::Id(server));
     client(verifier, None)
+}
+
+/// For a client of the web: any server whose name one of `roots` vouches for.
+pub fn web_client(roots: RootCertStore) -> ClientConfig {
+    ClientConfig::builder_with_provider(Arc::clone(crypto_provider()))
+        .with_safe_default_protocol_versions()
+        .expect(VERSIONS)
+        .with_root_certificates(roots)
+        .with_no_client_auth()
 }
 
 pub(crate) fn server(

@@ -2,6 +2,7 @@
 //! that sees both raw and validated values.
 
 mod mtls;
+mod validators;
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,7 @@ use security::TrustDomain;
 use super::store::{Keys, Paths};
 
 pub(super) use mtls::Configuration;
-pub use mtls::{Lifetime, MtlsError};
+pub use mtls::{Lifetime, MtlsError, Settings};
 
 /// Everything `run` needs beside health and metrics addresses.
 #[derive(Debug)]
@@ -33,8 +34,8 @@ pub enum Mode {
     Standalone {
         /// Files of the authority.
         paths: Paths,
-        /// Life of what is signed.
-        lifetime: Lifetime,
+        /// From the Configuration.
+        settings: Settings,
     },
     /// Everything comes from the API server.
     Kubernetes {
@@ -96,7 +97,7 @@ impl Config {
             "standalone" => {
                 let mode = Mode::Standalone {
                     paths: paths(flags),
-                    lifetime: Lifetime::from_file(Path::new(flags.text("config")))?,
+                    settings: Settings::from_file(Path::new(flags.text("config")))?,
                 };
                 (mode, namespace.unwrap_or_else(|| "default".to_owned()))
             }

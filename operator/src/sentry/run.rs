@@ -77,15 +77,15 @@ pub(super) async fn run(flags: Flags) -> Result<(), RunError> {
         trust_domain,
         namespace,
         metrics: Arc::clone(&metrics),
-        issuer: health.target("issuer"),
+        health: health.clone(),
     };
     let side = async || {
         let metrics = Arc::clone(&metrics);
         Side::start(&flags, health.clone(), move || metrics.render()).await
     };
     let (source, mut side) = match mode {
-        Mode::Standalone { paths, lifetime } => {
-            let source = loader.over_files(paths, lifetime)?;
+        Mode::Standalone { paths, settings } => {
+            let source = loader.over_files(paths, settings)?;
             (source, side().await?)
         }
         Mode::Kubernetes {
@@ -108,7 +108,7 @@ pub(super) async fn run(flags: Flags) -> Result<(), RunError> {
     };
     let Source {
         current,
-        validator,
+        validators,
         watch: _watch,
     } = source;
 
@@ -117,7 +117,7 @@ pub(super) async fn run(flags: Flags) -> Result<(), RunError> {
     let service = Service {
         authority: Arc::clone(&current.authority),
         metrics,
-        validator,
+        validators,
     };
     let mut signing = lifecycle::spawn(
         "sentry",

@@ -16,7 +16,7 @@ use super::SCOPE;
 use super::ca::{Authority, Issued, SignError, Subject};
 use super::csr;
 use super::metrics::Metrics;
-use super::validator::{Refusal, Validator, Verdict};
+use super::validator::{Refusal, Validators, Verdict};
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -24,7 +24,7 @@ pub(super) struct Service {
     /// Replaced when the files change.
     pub(super) authority: Arc<ArcSwap<Authority>>,
     pub(super) metrics: Arc<Metrics>,
-    pub(super) validator: Validator,
+    pub(super) validators: Validators,
 }
 
 #[async_trait]
@@ -57,15 +57,15 @@ impl Service {
         request: &SignCertificateRequest,
     ) -> Result<SignCertificateResponse, Status> {
         let invalid = |error: &dyn std::fmt::Display| Status::invalid_argument(error.to_string());
-        self.validator
+        let validator = self
+            .validators
             .choose(request.token_validator)
             .map_err(|error| invalid(&error))?;
         let Verdict {
             trust_domain,
             dns_names,
             images,
-        } = self
-            .validator
+        } = validator
             .validate(request)
             .await
             .map_err(|refusal| refused(&refusal))?;
@@ -107,8 +107,8 @@ impl Service {
     }
 }
 
-/// Differs from Dapr: a caller about whom the API server could not be asked is
-/// told to try again, instead of being denied.
+/// Differs from Dapr: a caller about whom the API server or the source of keys
+/// could not be asked is told to try again, instead of being denied.
 fn refused(refusal: &Refusal) -> Status {
     let text = refusal.to_string();
     if refusal.is_undecided() {

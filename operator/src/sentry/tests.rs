@@ -21,7 +21,7 @@ use super::reload::Reload;
 use super::server;
 use super::service::Service;
 use super::store::{self, Paths};
-use super::validator::Validator;
+use super::validator::Validators;
 
 /// An authority with its own root, listening on loopback.
 struct Sentry {
@@ -68,7 +68,7 @@ impl Sentry {
         let service = Service {
             authority: Arc::new(ArcSwap::from_pointee(authority)),
             metrics: Arc::clone(&metrics),
-            validator: Validator::Insecure,
+            validators: Validators::standalone(None),
         };
         let listener = lifecycle::bind::bind("127.0.0.1", port).unwrap();
         let address = listener.local_addr().unwrap();

@@ -1,9 +1,11 @@
-//! Who a caller may claim to be. In a cluster a token proves which pod asks;
-//! self-hosted there is nothing to prove an app id with, so the insecure
-//! validator takes the caller's word, within limits. Order and texts mirror
-//! Dapr 1.18 pkg/sentry/server/validator.
+//! Who a caller may claim to be. In a cluster a token proves which pod asks,
+//! and a token of a trusted issuer names the caller itself; self-hosted
+//! without such an issuer there is nothing to prove an app id with, so the
+//! insecure validator takes the caller's word, within limits. Order and texts
+//! mirror Dapr 1.18 pkg/sentry/server/validator.
 
 mod insecure;
+pub(super) mod jwks;
 mod kubernetes;
 
 use std::sync::Arc;
@@ -12,10 +14,31 @@ use api::sentry::v1::SignCertificateRequest;
 use api::sentry::v1::sign_certificate_request::TokenValidator;
 use security::{SpiffeIdError, TrustDomain};
 
+use self::jwks::Jwks;
+
 pub(super) use kubernetes::Kubernetes;
 
 /// Longest app id, as in a DNS label plus one.
 const MAX_APP_ID: usize = 64;
+
+/// Ids of control-plane services. Whoever holds one can speak for the control
+/// plane, so none is given to a caller that does not run there.
+const CONTROL_PLANE: [&str; 5] = [
+    "dapr-operator",
+    "dapr-placement",
+    "dapr-injector",
+    "dapr-sentry",
+    "dapr-scheduler",
+];
+
+/// Those that are enabled; cheap to clone.
+#[derive(Clone)]
+pub(super) struct Validators {
+    /// Judges requests that name none as well.
+    default: Option<Validator>,
+    /// Judges only requests that name it.
+    named: Option<Validator>,
+}
 
 /// How callers are told apart; cheap to clone.
 #[derive(Clone)]
@@ -24,6 +47,8 @@ pub(super) enum Validator {
     Insecure,
     /// In a cluster.
     Kubernetes(Arc<Kubernetes>),
+    /// Anywhere, by configuration.
+    Jwks(Arc<Jwks>),
 }
 
 /// What is known about a caller that is believed.
@@ -36,10 +61,14 @@ pub(super) struct Verdict {
     pub(super) images: Option<Vec<u8>>,
 }
 
-/// A validator that cannot be used.
+/// A request that no validator judges.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the requested validator is not enabled")]
-pub(super) struct NotEnabled;
+pub(super) enum NoValidator {
+    #[error("a validator name must be specified in this environment")]
+    NotNamed,
+    #[error("the requested validator is not enabled")]
+    NotEnabled,
+}
 
 /// Why the caller is not believed.
 #[derive(Debug, thiserror::Error)]
@@ -54,19 +83,54 @@ pub(super) enum Refusal {
     ForeignTrustDomain(TrustDomain),
     #[error(transparent)]
     Kubernetes(#[from] kubernetes::Refusal),
+    #[error(transparent)]
+    Jwks(#[from] jwks::Refusal),
+}
+
+// === impl Validators ===
+
+impl Validators {
+    /// Self-hosted: keys of an issuer replace the caller's word, which is
+    /// never taken beside them.
+    pub(super) fn standalone(jwks: Option<Jwks>) -> Self {
+        let named = jwks.map(|jwks| Validator::Jwks(Arc::new(jwks)));
+        Self {
+            default: named.is_none().then_some(Validator::Insecure),
+            named,
+        }
+    }
+
+    /// In a cluster: pods are told apart by their own tokens, keys of an
+    /// issuer serve callers elsewhere.
+    pub(super) fn kubernetes(kubernetes: Kubernetes, jwks: Option<Jwks>) -> Self {
+        Self {
+            default: Some(Validator::Kubernetes(Arc::new(kubernetes))),
+            named: jwks.map(|jwks| Validator::Jwks(Arc::new(jwks))),
+        }
+    }
+
+    /// The validator for the one a request names, as a number of the wire.
+    pub(super) fn choose(&self, requested: i32) -> Result<&Validator, NoValidator> {
+        match TokenValidator::try_from(requested) {
+            Ok(TokenValidator::Unknown) => self.default.as_ref().ok_or(NoValidator::NotNamed),
+            Ok(requested) => [&self.default, &self.named]
+                .into_iter()
+                .flatten()
+                .find(|validator| validator.name() == requested)
+                .ok_or(NoValidator::NotEnabled),
+            Err(_) => Err(NoValidator::NotEnabled),
+        }
+    }
 }
 
 // === impl Validator ===
 
 impl Validator {
-    /// Whether the validator a request names is this one, which is also the
-    /// default.
-    pub(super) fn choose(&self, requested: i32) -> Result<(), NotEnabled> {
-        match (TokenValidator::try_from(requested), self) {
-            (Ok(TokenValidator::Unknown), _)
-            | (Ok(TokenValidator::Insecure), Self::Insecure)
-            | (Ok(TokenValidator::Kubernetes), Self::Kubernetes(_)) => Ok(()),
-            _ => Err(NotEnabled),
+    const fn name(&self) -> TokenValidator {
+        match self {
+            Self::Insecure => TokenValidator::Insecure,
+            Self::Kubernetes(_) => TokenValidator::Kubernetes,
+            Self::Jwks(_) => TokenValidator::Jwks,
         }
     }
 
@@ -79,6 +143,7 @@ impl Validator {
         match self {
             Self::Insecure => Ok(insecure::validate(request, trust_domain)?.into()),
             Self::Kubernetes(kubernetes) => Ok(kubernetes.validate(request).await?),
+            Self::Jwks(jwks) => Ok(jwks.validate(request, trust_domain).await?.into()),
         }
     }
 }
@@ -102,9 +167,14 @@ impl Refusal {
     pub(super) const fn is_undecided(&self) -> bool {
         match self {
             Self::Kubernetes(refusal) => refusal.is_undecided(),
+            Self::Jwks(refusal) => refusal.is_undecided(),
             _ => false,
         }
     }
+}
+
+fn is_control_plane(id: &str) -> bool {
+    CONTROL_PLANE.contains(&id)
 }
 
 /// What every validator asks for first; answers the trust domain asked for.

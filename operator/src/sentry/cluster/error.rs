@@ -1,8 +1,7 @@
 //! Why a call to the API server failed, and what that means for whoever asked.
 
-use std::error::Error;
-
 use super::BUDGET;
+use crate::sentry::error_chain::error_chain;
 
 /// A call without the answer that was hoped for.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +18,7 @@ pub(crate) enum CallError {
     #[error("no answer from the API server within {} seconds", BUDGET.as_secs())]
     Timeout,
     /// No connection, or one that broke.
-    #[error("{}", chain(.0))]
+    #[error("{}", error_chain(.0))]
     Connection(kube::Error),
     /// An answer of another form.
     #[error("failed to parse the answer of the API server: {0}")]
@@ -73,21 +72,6 @@ impl From<kube::Error> for CallError {
             other => Self::Connection(other),
         }
     }
-}
-
-/// The whole reason: an error of the client's connector names only the layer.
-fn chain(error: &kube::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let part = error.to_string();
-        if !text.contains(&part) {
-            text.push_str(": ");
-            text.push_str(&part);
-        }
-        source = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

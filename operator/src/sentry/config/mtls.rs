@@ -1,11 +1,15 @@
-//! `spec.mtls` of our Configuration: how long certificates live. The same
-//! resource is a file on a laptop and an object in a cluster.
+//! `spec.mtls` of our Configuration: how long certificates live, and who vouches
+//! for callers. The same resource is a file on a laptop and an object in a
+//! cluster.
 
 use std::path::Path;
 use std::time::Duration;
 
 use api::duration::{DurationError, GoDuration};
 use serde::Deserialize;
+
+use super::validators::{self, TokenValidator};
+use crate::sentry::validator::jwks;
 
 /// Validity of workload certificates unless configured otherwise.
 const WORKLOAD_TTL: Duration = Duration::from_hours(24);
@@ -14,6 +18,15 @@ const CLOCK_SKEW: Duration = Duration::from_mins(15);
 /// Not a file name but the name of an object in a cluster; in standalone mode
 /// a file of this name is optional.
 const DEFAULT_NAME: &str = "daprsystem";
+
+/// What sentry reads from its Configuration.
+#[derive(Debug, Default)]
+pub struct Settings {
+    /// Life of what is signed.
+    pub lifetime: Lifetime,
+    /// Where the keys of token validator `jwks` are, if it is wanted.
+    pub(in crate::sentry) jwks: Option<jwks::Source>,
+}
 
 /// Validity of certificates relative to now.
 #[derive(Clone, Copy, Debug)]
@@ -49,8 +62,8 @@ pub enum MtlsError {
         /// File or object.
         name: String,
         /// Below `spec.mtls`.
-        field: &'static str,
-        /// As written.
+        field: String,
+        /// As written; of a long text the beginning.
         value: String,
         /// What is wrong with it.
         reason: String,
@@ -63,9 +76,6 @@ pub enum MtlsError {
     /// Any other unknown name in `tokenValidators`.
     #[error("invalid token validator name: '{0}'; supported values: 'jwks'")]
     UnknownValidator(String),
-    /// A configured validator must never be replaced by a weaker one.
-    #[error("token validator 'jwks' is not supported by this version of sentry")]
-    JwksValidator,
 }
 
 /// The parts of a Configuration resource that we read.
@@ -88,14 +98,9 @@ struct Mtls {
     token_validators: Option<Vec<TokenValidator>>,
 }
 
-#[derive(Debug, Deserialize)]
-struct TokenValidator {
-    name: String,
-}
+// === impl Settings ===
 
-// === impl Lifetime ===
-
-impl Lifetime {
+impl Settings {
     /// Differs from Dapr: without `--config` the file is optional, as Dapr's
     /// documentation promises.
     pub(super) fn from_file(path: &Path) -> Result<Self, MtlsError> {
@@ -118,9 +123,11 @@ impl Lifetime {
                     reason: reason.split_whitespace().collect::<Vec<_>>().join(" "),
                 }
             })?;
-        configuration.unwrap_or_default().lifetime(&name)
+        configuration.unwrap_or_default().settings(&name)
     }
 }
+
+// === impl Lifetime ===
 
 impl Default for Lifetime {
     fn default() -> Self {
@@ -135,29 +142,29 @@ impl Default for Lifetime {
 
 impl Configuration {
     /// What it says; `name` is for errors.
-    pub(crate) fn lifetime(self, name: &str) -> Result<Lifetime, MtlsError> {
-        let mtls = self.spec.unwrap_or_default().mtls.unwrap_or_default();
-        if let Some(validator) = mtls.token_validators.into_iter().flatten().next() {
-            return Err(match validator.name.to_ascii_lowercase().as_str() {
-                "jwks" => MtlsError::JwksValidator,
-                "kubernetes" | "insecure" => MtlsError::BuiltInValidator,
-                _ => MtlsError::UnknownValidator(validator.name),
-            });
-        }
-        let duration = |field, value: Option<String>, default| {
+    pub(crate) fn settings(self, name: &str) -> Result<Settings, MtlsError> {
+        let Mtls {
+            workload_cert_ttl,
+            allowed_clock_skew,
+            token_validators,
+        } = self.spec.unwrap_or_default().mtls.unwrap_or_default();
+        let duration = |field: &str, value: Option<String>, default| {
             let Some(value) = value.filter(|value| !value.is_empty()) else {
                 return Ok(default);
             };
             parse(&value).map_err(|reason| MtlsError::Field {
                 name: name.to_owned(),
-                field,
+                field: field.to_owned(),
                 value,
                 reason,
             })
         };
-        Ok(Lifetime {
-            ttl: duration("workloadCertTTL", mtls.workload_cert_ttl, WORKLOAD_TTL)?,
-            skew: duration("allowedClockSkew", mtls.allowed_clock_skew, CLOCK_SKEW)?,
+        Ok(Settings {
+            lifetime: Lifetime {
+                ttl: duration("workloadCertTTL", workload_cert_ttl, WORKLOAD_TTL)?,
+                skew: duration("allowedClockSkew", allowed_clock_skew, CLOCK_SKEW)?,
+            },
+            jwks: validators::read(name, token_validators.unwrap_or_default())?,
         })
     }
 }

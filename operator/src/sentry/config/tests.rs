@@ -2,8 +2,12 @@ use std::io::Write as _;
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
+
 use super::*;
 use crate::sentry::flags::TABLE;
+use crate::sentry::validator::jwks::{Roots, Source};
 
 fn flags(args: &[&str]) -> Flags {
     Flags::parse(TABLE, args.iter().map(|arg| (*arg).to_owned())).unwrap()
@@ -18,8 +22,12 @@ impl Config {
     }
 
     fn lifetime(&self) -> Lifetime {
-        match self.mode {
-            Mode::Standalone { lifetime, .. } => lifetime,
+        self.settings().lifetime
+    }
+
+    fn settings(&self) -> &Settings {
+        match &self.mode {
+            Mode::Standalone { settings, .. } => settings,
             Mode::Kubernetes { .. } => panic!("expected standalone mode"),
         }
     }
@@ -155,7 +163,6 @@ fn bad_values_are_named_on_one_line() {
             validator("x509"),
             "invalid token validator name: 'x509'; supported values: 'jwks'",
         ),
-        (validator("JWKS"), "token validator 'jwks' is not supported"),
     ];
     for (config, text) in rows {
         let error = config.expect_err(text).to_string();
@@ -190,4 +197,166 @@ fn kubernetes_mode_reads_no_files() {
     assert_eq!(keys.anchors, "root.pem");
     assert_eq!(keys.certificate, "issuer.crt");
     assert_eq!(keys.key, "tls.key");
+}
+
+const KEYS: &str = r#"{"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "a?>", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+
+/// The key source of validator `jwks` with these options.
+fn source(options: &[(&str, &str)]) -> Result<Source, String> {
+    let options: serde_json::Map<_, _> = options
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).into()))
+        .collect();
+    let validator = serde_json::json!({ "name": "JWKS", "options": options });
+    let yaml = serde_json::json!({ "spec": { "mtls": { "tokenValidators": [validator] } } });
+    let config = with_file(&yaml.to_string()).map_err(|error| error.to_string())?;
+    match config.mode {
+        Mode::Standalone { settings, .. } => Ok(settings.jwks.unwrap()),
+        Mode::Kubernetes { .. } => panic!("expected standalone mode"),
+    }
+}
+
+#[test]
+fn a_key_source_is_a_url_a_file_or_the_keys_themselves() {
+    let Ok(Source::Remote(remote)) = source(&[("source", "https://keys.example:8443/jwks?v=1")])
+    else {
+        panic!("expected a URL");
+    };
+    assert_eq!(
+        remote.address.to_string(),
+        "https://keys.example:8443/jwks?v=1"
+    );
+    assert!(matches!(remote.roots, Roots::System));
+    assert_eq!(remote.min_refresh_interval, Duration::from_mins(10));
+    assert_eq!(remote.request_timeout, Duration::from_secs(30));
+
+    let file = file(KEYS);
+    let path = file.path().to_str().unwrap();
+    assert!(matches!(source(&[("source", path)]), Ok(Source::File(found)) if found == file.path()));
+
+    for text in [
+        KEYS.to_owned(),
+        STANDARD.encode(KEYS),
+        STANDARD_NO_PAD.encode(KEYS),
+        URL_SAFE.encode(KEYS),
+        STANDARD.encode(KEYS).replace('M', "M\n"),
+    ] {
+        let found = source(&[("source", &text)]);
+        let Ok(Source::Inline(keys)) = found else {
+            panic!("{text}: {found:?}");
+        };
+        assert_eq!(format!("{keys:?}"), r#"{"a?>"}"#);
+    }
+}
+
+#[test]
+fn options_of_a_key_source_are_read() {
+    let root = crate::sentry::bundle_of::root("root").pem();
+    let root_file = file(&root);
+    let url = ("source", "http://keys.example");
+    let remote = |options: &[(&str, &str)]| match source(options) {
+        Ok(Source::Remote(remote)) => remote,
+        other => panic!("{other:?}"),
+    };
+    let given = remote(&[url, ("caCertificate", &root)]);
+    assert!(matches!(given.roots, Roots::Given(roots) if roots.len() == 1));
+    let path = root_file.path().to_str().unwrap();
+    let given = remote(&[url, ("cacertificate", path)]);
+    assert!(matches!(given.roots, Roots::File(file) if file == root_file.path()));
+    for (text, duration) in [
+        ("90s", Duration::from_secs(90)),
+        ("1h30m", Duration::from_mins(90)),
+        ("45", Duration::from_secs(45)),
+        ("", Duration::from_mins(10)),
+    ] {
+        let given = remote(&[url, ("minRefreshInterval", text), ("unknown", "x")]);
+        assert_eq!(given.min_refresh_interval, duration, "{text}");
+    }
+    let yaml = "spec:\n  mtls:\n    tokenValidators:\n    - name: jwks\n      options: {source: 'http://a', requestTimeout: 5}\n";
+    let config = with_file(yaml).unwrap();
+    let Some(Source::Remote(remote)) = &config.settings().jwks else {
+        panic!("expected a URL");
+    };
+    assert_eq!(remote.request_timeout, Duration::from_secs(5));
+}
+
+#[test]
+fn bad_options_are_named_with_the_expected_form() {
+    let url = ("source", "http://keys.example");
+    let form = "must be an http:// or https:// URL, an existing file, or a JSON Web Key Set as JSON or in base64";
+    let duration = "must be a duration such as 10m, or a number of seconds, above zero";
+    let symmetric = r#"{"keys": [{"kty": "oct", "kid": "a", "k": "AA"}]}"#;
+    let rows: [(&[(&str, &str)], String); 13] = [
+        (&[], format!("source: \"\": {form}")),
+        (
+            &[("source", "/nonexistent/jwks.json")],
+            format!("source: \"/nonexistent/jwks.json\": {form}"),
+        ),
+        (
+            &[("source", "/nonexistent/jwks")],
+            format!("source: \"/nonexistent/jwks\": {form}"),
+        ),
+        (
+            &[("source", "ftp://keys.example")],
+            format!("source: \"ftp://keys.example\": {form}"),
+        ),
+        (
+            &[("source", "https://")],
+            format!("source: \"https://\": {form}"),
+        ),
+        (
+            &[("source", "https://me:secret@keys.example")],
+            "source: \"https://me:secret@keys.example\": must not hold a user name or password".into(),
+        ),
+        (
+            &[("source", "{}")],
+            "source: \"{}\": not a JSON Web Key Set: expected an object with an array named \"keys\"".into(),
+        ),
+        (&[("source", "{")], "source: \"{\": not JSON: ".into()),
+        (
+            &[("source", symmetric)],
+            format!("source: {symmetric:?}: holds no usable key: key \"a\" is symmetric"),
+        ),
+        (
+            &[url, ("minRefreshInterval", "0")],
+            format!("minRefreshInterval: \"0\": {duration}"),
+        ),
+        (
+            &[url, ("requestTimeout", "soon")],
+            format!("requestTimeout: \"soon\": {duration}"),
+        ),
+        (
+            &[url, ("caCertificate", "/nonexistent.pem")],
+            "caCertificate: \"/nonexistent.pem\": must be PEM or a file with it: No such file".into(),
+        ),
+        (
+            &[url, ("caCertificate", "-----BEGIN X-----")],
+            "caCertificate: \"-----BEGIN X-----\": must be PEM or a file with it: ".into(),
+        ),
+    ];
+    for (options, text) in rows {
+        let error = source(options).expect_err(&text);
+        let text = format!("invalid spec.mtls.tokenValidators[0].options.{text}");
+        assert!(error.contains(&text), "{error:?} instead of {text:?}");
+        assert!(!error.contains('\n'), "{error:?}");
+    }
+    for (yaml, text) in [
+        (
+            "[{name: jwks, options: {source: 'http://a'}}, {name: jwks}]",
+            "invalid spec.mtls.tokenValidators[1].name: \"jwks\": must be in the list once",
+        ),
+        (
+            "[{name: jwks, options: {source: [a]}}]",
+            "invalid spec.mtls.tokenValidators[0].options.source: \"[\\\"a\\\"]\": must be text",
+        ),
+        ("[{}]", "invalid token validator name: ''"),
+        (
+            "[{name: jwks, options: x}]",
+            "failed to parse configuration",
+        ),
+    ] {
+        let config = with_file(&format!("spec: {{mtls: {{tokenValidators: {yaml}}}}}\n"));
+        let error = config.expect_err(text).to_string();
+        assert!(error.contains(text), "{error:?} instead of {text:?}");
+    }
 }

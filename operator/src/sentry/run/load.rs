@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lifecycle::health::Target;
+use lifecycle::health::{Health, Target};
 use lifecycle::task::AbortOnDrop;
 use security::{SpiffeId, TrustDomain};
 use tokio::time::{Instant, sleep};
@@ -13,34 +13,38 @@ use super::RunError;
 use crate::sentry::SCOPE;
 use crate::sentry::bundle::{self, Files};
 use crate::sentry::cluster::{CallError, Cluster, Kind, patiently};
-use crate::sentry::config::{Configuration, Lifetime, MtlsError};
+use crate::sentry::config::{Configuration, Lifetime, MtlsError, Settings};
 use crate::sentry::current::Current;
 use crate::sentry::metrics::Metrics;
 use crate::sentry::reload::Reload;
 use crate::sentry::store::{self, Keeper, Keys, Origin, Paths, TrustBundle};
-use crate::sentry::validator::{Kubernetes, Validator};
+use crate::sentry::validator::jwks::{self, Jwks};
+use crate::sentry::validator::{Kubernetes, Validators};
 
 /// Helm creates our Configuration after the Deployment.
 const CONFIGURATION_PATIENCE: Duration = Duration::from_secs(10);
 const CONFIGURATION_PAUSE: Duration = Duration::from_millis(250);
+/// Health of the keys of token validator jwks.
+const JWKS: &str = "sentry-jwks-validator";
 
 /// What a new authority is made of.
 pub(super) struct Loader {
     pub(super) trust_domain: TrustDomain,
     pub(super) namespace: String,
     pub(super) metrics: Arc<Metrics>,
-    pub(super) issuer: Target,
+    pub(super) health: Health,
 }
 
 /// An authority that is kept up to date, and who it believes.
 pub(super) struct Source {
     pub(super) current: Current,
-    pub(super) validator: Validator,
+    pub(super) validators: Validators,
     pub(super) watch: AbortOnDrop,
 }
 
 impl Loader {
-    pub(super) fn over_files(self, paths: Paths, lifetime: Lifetime) -> Result<Source, RunError> {
+    pub(super) fn over_files(self, paths: Paths, settings: Settings) -> Result<Source, RunError> {
+        let Settings { lifetime, jwks } = settings;
         let (files, origin) = store::load_or_create(&paths, || {
             bundle::generate(&self.trust_domain, &self.namespace, lifetime.skew)
         })?;
@@ -50,9 +54,11 @@ impl Loader {
             current: current.clone(),
         };
         let watch = lifecycle::spawn("reload", reload.watch(files)).abort_on_drop();
+        let loaded = || self.health.target(JWKS);
+        let jwks = jwks.map(|source| self.jwks(source, loaded())).transpose()?;
         Ok(Source {
             current,
-            validator: Validator::Insecure,
+            validators: Validators::standalone(jwks),
             watch,
         })
     }
@@ -65,7 +71,7 @@ impl Loader {
         configuration: &str,
     ) -> Result<Source, RunError> {
         let cluster = Cluster::new(client);
-        let lifetime = self.lifetime(&cluster, configuration).await?;
+        let Settings { lifetime, jwks } = self.settings(&cluster, configuration).await?;
         let store = TrustBundle::new(cluster.clone(), self.namespace.clone(), keys);
         let (files, origin) = store
             .load_or_create(|| bundle::generate(&self.trust_domain, &self.namespace, lifetime.skew))
@@ -76,20 +82,24 @@ impl Loader {
         }
         let keeper = Keeper::new(store, current.clone(), files);
         let watch = lifecycle::spawn("trust bundle", keeper.run()).abort_on_drop();
+        // Pods do not need these keys: while their source is away, sentry is
+        // ready all the same. That target is of nobody's health.
+        let loaded = || Health::default().target(JWKS);
+        let jwks = jwks.map(|source| self.jwks(source, loaded())).transpose()?;
         let Self {
             trust_domain,
             namespace,
             ..
         } = self;
-        let validator = Kubernetes::new(cluster, namespace, trust_domain);
+        let kubernetes = Kubernetes::new(cluster, namespace, trust_domain);
         Ok(Source {
             current,
-            validator: Validator::Kubernetes(Arc::new(validator)),
+            validators: Validators::kubernetes(kubernetes, jwks),
             watch,
         })
     }
 
-    async fn lifetime(&self, cluster: &Cluster, name: &str) -> Result<Lifetime, RunError> {
+    async fn settings(&self, cluster: &Cluster, name: &str) -> Result<Settings, RunError> {
         let mut missing_since = None;
         loop {
             let found: Result<Configuration, _> = patiently("read our configuration", async || {
@@ -99,7 +109,7 @@ impl Loader {
             })
             .await;
             let error = match found {
-                Ok(configuration) => return Ok(configuration.lifetime(name)?),
+                Ok(configuration) => return Ok(configuration.settings(name)?),
                 Err(error) => error,
             };
             let reason = error.to_string();
@@ -126,19 +136,28 @@ impl Loader {
         origin: Origin,
         lifetime: Lifetime,
     ) -> Result<Current, RunError> {
-        let id = SpiffeId::workload(&self.trust_domain, &self.namespace, "dapr-sentry").map_err(
-            |source| RunError::Namespace {
-                namespace: self.namespace.clone(),
-                source,
-            },
-        )?;
-        let (metrics, issuer) = (Arc::clone(&self.metrics), self.issuer.clone());
-        let current = Current::new(files, id, lifetime, metrics, issuer)?;
+        let (metrics, issuer) = (Arc::clone(&self.metrics), self.health.target("issuer"));
+        let current = Current::new(files, self.id()?, lifetime, metrics, issuer)?;
         let line = match origin {
             Origin::Created => "root and issuer certs not found: self-signed CA created",
             Origin::Loaded => "root and issuer certs found: using existing certs",
         };
         tracing::info!(target: SCOPE, "{line}");
         Ok(current)
+    }
+
+    fn jwks(&self, source: jwks::Source, loaded: Target) -> Result<Jwks, RunError> {
+        tracing::info!(target: SCOPE, "token validator jwks is enabled");
+        Ok(Jwks::start(source, self.id()?, loaded))
+    }
+
+    /// Our own.
+    fn id(&self) -> Result<SpiffeId, RunError> {
+        SpiffeId::workload(&self.trust_domain, &self.namespace, "dapr-sentry").map_err(|source| {
+            RunError::Namespace {
+                namespace: self.namespace.clone(),
+                source,
+            }
+        })
     }
 }

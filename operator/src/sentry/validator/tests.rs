@@ -9,14 +9,78 @@ fn request() -> SignCertificateRequest {
     }
 }
 
-#[test]
-fn only_the_insecure_validator_is_enabled() {
-    for requested in [0, 1] {
-        assert_eq!(Validator::Insecure.choose(requested), Ok(()));
+fn jwks() -> Jwks {
+    let keys = jwks::KeySet::parse(br#"{"keys": []}"#).unwrap();
+    let audience = "spiffe://cp/ns/default/dapr-sentry".parse().unwrap();
+    let loaded = lifecycle::health::Health::default().target("jwks");
+    Jwks::start(jwks::Source::Inline(keys), audience, loaded)
+}
+
+fn kubernetes() -> Kubernetes {
+    let config = kube::Config::new("http://127.0.0.1".parse().unwrap());
+    let client = kube::Client::try_from(config).unwrap();
+    let cluster = crate::sentry::cluster::Cluster::new(client);
+    Kubernetes::new(cluster, "default".into(), TrustDomain::public())
+}
+
+#[tokio::test]
+async fn enabled_and_default_validators_are_those_of_dapr() {
+    use NoValidator::{NotEnabled, NotNamed};
+    use TokenValidator::{Insecure, Jwks, Kubernetes};
+    security::install_crypto_provider();
+    for (validators, unknown, insecure, in_pod, by_keys) in [
+        (
+            Validators::standalone(None),
+            Ok(Insecure),
+            Ok(Insecure),
+            Err(NotEnabled),
+            Err(NotEnabled),
+        ),
+        (
+            Validators::standalone(Some(jwks())),
+            Err(NotNamed),
+            Err(NotEnabled),
+            Err(NotEnabled),
+            Ok(Jwks),
+        ),
+        (
+            Validators::kubernetes(kubernetes(), None),
+            Ok(Kubernetes),
+            Err(NotEnabled),
+            Ok(Kubernetes),
+            Err(NotEnabled),
+        ),
+        (
+            Validators::kubernetes(kubernetes(), Some(jwks())),
+            Ok(Kubernetes),
+            Err(NotEnabled),
+            Ok(Kubernetes),
+            Ok(Jwks),
+        ),
+    ] {
+        let named = [unknown, insecure, in_pod, by_keys];
+        for (requested, expected) in (0..).zip(named) {
+            assert_eq!(
+                validators.choose(requested).map(Validator::name),
+                expected,
+                "{requested}"
+            );
+        }
+        for requested in [4, -1, i32::MAX] {
+            assert_eq!(
+                validators.choose(requested).map(Validator::name),
+                Err(NotEnabled)
+            );
+        }
     }
-    for requested in [2, 3, 4, -1, i32::MAX] {
-        assert_eq!(Validator::Insecure.choose(requested), Err(NotEnabled));
-    }
+    assert_eq!(
+        NotNamed.to_string(),
+        "a validator name must be specified in this environment"
+    );
+    assert_eq!(
+        NotEnabled.to_string(),
+        "the requested validator is not enabled"
+    );
 }
 
 fn insecure(request: &SignCertificateRequest) -> Result<TrustDomain, Refusal> {
