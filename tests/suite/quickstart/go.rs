@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::readme::Readme;
 use super::runner::{Alone, Quickstart, Stream};
 use crate::installed;
 use crate::room::Room;
@@ -15,6 +16,8 @@ const GO: Quickstart = Quickstart {
     prints_on: Stream::Stderr,
 };
 
+const APPS: [&str; 2] = ["order-processor", "checkout"];
+
 fn room() -> (Room, PathBuf) {
     let mut room = Room::new(&[]);
     let cache = installed::once("go-build", &installed::version(&["go", "version"]), |_| ());
@@ -24,8 +27,10 @@ fn room() -> (Room, PathBuf) {
     // Else each room would be a new place to compile the apps for.
     room.set("GOFLAGS", "-trimpath");
     let directory = room.example("go");
-    for app in ["order-processor", "checkout"] {
-        let (status, out, err) = room.run(&directory.join(app), "go build -o /dev/null .");
+    let readme = Readme::of(&directory);
+    for app in APPS {
+        let build = readme.command("go build app.go");
+        let (status, out, err) = room.run(&directory.join(app), build);
         assert!(status.success(), "{out}{err}");
     }
     (room, directory)
@@ -39,6 +44,16 @@ fn go_runs_from_a_run_file() {
 #[test]
 fn go_runs_from_two_commands() {
     GO.runs_from_two_commands();
+}
+
+#[test]
+fn go_runs_from_the_names_of_files() {
+    let named = Quickstart {
+        callee: "dapr run --app-port 6006 --app-id order-processor --app-protocol http --dapr-http-port 3501 -- go run app.go",
+        caller: "dapr run --app-id checkout --app-protocol http --dapr-http-port 3500 -- go run app.go",
+        ..GO
+    };
+    named.runs_from_two_commands();
 }
 
 #[test]
