@@ -1,0 +1,15 @@
+// The callee: takes orders over plain HTTP and knows nothing about Dapr.
+
+using System.Text.Json.Serialization;
+
+var app = WebApplication.CreateBuilder(args).Build();
+
+app.MapPost("/orders", (Order order) =>
+{
+    Console.WriteLine("Order received : " + order);
+    return order.ToString();
+});
+
+await app.RunAsync();
+
+public record Order([property: JsonPropertyName("orderId")] int orderId);
