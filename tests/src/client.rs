@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, Shutdown, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, TcpStream};
 
 use crate::http1::{Body, Framing, Head, Headers, Wire, first, values};
 use crate::wait::PATIENCE;
@@ -79,7 +79,12 @@ impl RawClient {
 
     /// [`Self::connect`] where a refusal is an answer too.
     pub fn try_connect(port: u16) -> io::Result<Self> {
-        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+        Self::try_connect_to(Ipv4Addr::LOCALHOST.into(), port)
+    }
+
+    /// [`Self::try_connect`] to another address of this machine.
+    pub fn try_connect_to(address: IpAddr, port: u16) -> io::Result<Self> {
+        let stream = TcpStream::connect((address, port))?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;

@@ -2,7 +2,7 @@
 //! SVID in order: everyone else goes on without an error, and memory stays.
 
 mod floods;
-mod frames;
+pub(crate) mod frames;
 mod malformed;
 mod messages;
 mod stalling;

@@ -8,49 +8,49 @@ use rustls::{ClientConnection, StreamOwned};
 use rustls_pki_types::ServerName;
 use tests::{PATIENCE, Svid, tls};
 
-pub(super) const DATA: u8 = 0;
-pub(super) const HEADERS: u8 = 1;
-pub(super) const PRIORITY: u8 = 2;
-pub(super) const RST_STREAM: u8 = 3;
-pub(super) const SETTINGS: u8 = 4;
-pub(super) const PUSH_PROMISE: u8 = 5;
-pub(super) const PING: u8 = 6;
-pub(super) const GOAWAY: u8 = 7;
-pub(super) const WINDOW_UPDATE: u8 = 8;
-pub(super) const CONTINUATION: u8 = 9;
+pub(crate) const DATA: u8 = 0;
+pub(crate) const HEADERS: u8 = 1;
+pub(crate) const PRIORITY: u8 = 2;
+pub(crate) const RST_STREAM: u8 = 3;
+pub(crate) const SETTINGS: u8 = 4;
+pub(crate) const PUSH_PROMISE: u8 = 5;
+pub(crate) const PING: u8 = 6;
+pub(crate) const GOAWAY: u8 = 7;
+pub(crate) const WINDOW_UPDATE: u8 = 8;
+pub(crate) const CONTINUATION: u8 = 9;
 
-pub(super) const END_STREAM: u8 = 1;
-pub(super) const ACK: u8 = 1;
-pub(super) const END_HEADERS: u8 = 4;
+pub(crate) const END_STREAM: u8 = 1;
+pub(crate) const ACK: u8 = 1;
+pub(crate) const END_HEADERS: u8 = 4;
 
-pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Setting of the window that new streams get.
-pub(super) const INITIAL_WINDOW_SIZE: u16 = 4;
+pub(crate) const INITIAL_WINDOW_SIZE: u16 = 4;
 /// Code of RST_STREAM.
-pub(super) const CANCEL: [u8; 4] = [0, 0, 0, 8];
+pub(crate) const CANCEL: [u8; 4] = [0, 0, 0, 8];
 
 trait Socket: Read + Write + Send {}
 impl<T: Read + Write + Send> Socket for T {}
 
 /// A connection on which anything may be said.
-pub(super) struct Wire {
+pub(crate) struct Wire {
     socket: Box<dyn Socket>,
     tcp: TcpStream,
 }
 
 #[derive(Debug)]
-pub(super) struct Frame {
-    pub(super) kind: u8,
-    pub(super) flags: u8,
-    pub(super) stream: u32,
-    pub(super) payload: Vec<u8>,
+pub(crate) struct Frame {
+    pub(crate) kind: u8,
+    pub(crate) flags: u8,
+    pub(crate) stream: u32,
+    pub(crate) payload: Vec<u8>,
 }
 
 // === impl Wire ===
 
 impl Wire {
     /// With TLS where there is an SVID to present.
-    pub(super) fn connect(port: u16, svid: Option<&Svid>) -> io::Result<Self> {
+    pub(crate) fn connect(port: u16, svid: Option<&Svid>) -> io::Result<Self> {
         let tcp = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
         tcp.set_nodelay(true)?;
         tcp.set_read_timeout(Some(PATIENCE))?;
@@ -70,7 +70,7 @@ impl Wire {
     }
 
     /// Preface and first settings.
-    pub(super) fn preface(&mut self, settings: &[(u16, u32)]) -> io::Result<()> {
+    pub(crate) fn preface(&mut self, settings: &[(u16, u32)]) -> io::Result<()> {
         let mut bytes = PREFACE.to_vec();
         let payload: Vec<u8> = settings
             .iter()
@@ -81,16 +81,16 @@ impl Wire {
     }
 
     /// From now on a write fails after this time.
-    pub(super) fn write_for(&self, patience: Duration) {
+    pub(crate) fn write_for(&self, patience: Duration) {
         let _ = self.tcp.set_write_timeout(Some(patience));
     }
 
-    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.socket.write_all(bytes)?;
         self.socket.flush()
     }
 
-    pub(super) fn send(
+    pub(crate) fn send(
         &mut self,
         kind: u8,
         flags: u8,
@@ -102,7 +102,7 @@ impl Wire {
 
     /// The next frame; `None` when the connection has ended.
     #[track_caller]
-    pub(super) fn next(&mut self) -> Option<Frame> {
+    pub(crate) fn next(&mut self) -> Option<Frame> {
         let mut head = [0; 9];
         self.read(&mut head)?;
         let [a, b, c, kind, flags, s @ ..] = head;
@@ -119,7 +119,7 @@ impl Wire {
     /// Reads frames until one is as wished; false when the connection ended
     /// before.
     #[track_caller]
-    pub(super) fn until(&mut self, wished: impl Fn(&Frame) -> bool) -> bool {
+    pub(crate) fn until(&mut self, wished: impl Fn(&Frame) -> bool) -> bool {
         while let Some(frame) = self.next() {
             if wished(&frame) {
                 return true;
@@ -130,7 +130,7 @@ impl Wire {
 
     /// Fails unless the server ends the connection.
     #[track_caller]
-    pub(super) fn expect_end(&mut self, what: &str) {
+    pub(crate) fn expect_end(&mut self, what: &str) {
         let mut buffer = [0; 16 * 1024];
         loop {
             match self.socket.read(&mut buffer) {
@@ -143,7 +143,7 @@ impl Wire {
     }
 
     /// Throws away what has come; false when the connection has ended.
-    pub(super) fn drain(&mut self) -> bool {
+    pub(crate) fn drain(&mut self) -> bool {
         let _ = self.tcp.set_nonblocking(true);
         let mut buffer = [0; 16 * 1024];
         let open = loop {
@@ -175,14 +175,14 @@ fn is_timeout(error: &io::Error) -> bool {
 }
 
 /// A frame with this payload.
-pub(super) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let mut bytes = head(payload.len(), kind, flags, stream);
     bytes.extend_from_slice(payload);
     bytes
 }
 
 /// The nine bytes before a payload.
-pub(super) fn head(length: usize, kind: u8, flags: u8, stream: u32) -> Vec<u8> {
+pub(crate) fn head(length: usize, kind: u8, flags: u8, stream: u32) -> Vec<u8> {
     let length = u32::try_from(length).unwrap().to_be_bytes();
     let mut bytes = length[1..].to_vec();
     bytes.extend([kind, flags]);
@@ -191,7 +191,7 @@ pub(super) fn head(length: usize, kind: u8, flags: u8, stream: u32) -> Vec<u8> {
 }
 
 /// A header field as HPACK literal without index.
-pub(super) fn field(name: &str, value: &str) -> Vec<u8> {
+pub(crate) fn field(name: &str, value: &str) -> Vec<u8> {
     let mut bytes = vec![0];
     for text in [name, value] {
         length(text.len(), &mut bytes);
@@ -201,7 +201,7 @@ pub(super) fn field(name: &str, value: &str) -> Vec<u8> {
 }
 
 /// The fields of a call, each kept in the table of the connection.
-pub(super) fn kept_call(method: &str) -> Vec<u8> {
+pub(crate) fn kept_call(method: &str) -> Vec<u8> {
     fields(method)
         .iter()
         .flat_map(|(name, value)| {
@@ -213,7 +213,7 @@ pub(super) fn kept_call(method: &str) -> Vec<u8> {
 }
 
 /// The fields that [`kept_call`] kept, one byte for each.
-pub(super) fn same_call() -> Vec<u8> {
+pub(crate) fn same_call() -> Vec<u8> {
     const FIRST: u8 = 62;
     let count = u8::try_from(fields("").len()).unwrap();
     (0..count)
@@ -239,7 +239,7 @@ fn length(mut length: usize, bytes: &mut Vec<u8>) {
 }
 
 /// The fields of a call that both ports forward to the app.
-pub(super) fn call(method: &str) -> Vec<u8> {
+pub(crate) fn call(method: &str) -> Vec<u8> {
     fields(method)
         .iter()
         .flat_map(|(name, value)| field(name, value))
@@ -260,7 +260,7 @@ fn fields(method: &str) -> [(&'static str, String); 8] {
 }
 
 /// A gRPC message.
-pub(super) fn message(text: &str) -> Vec<u8> {
+pub(crate) fn message(text: &str) -> Vec<u8> {
     let mut bytes = vec![0];
     bytes.extend(u32::try_from(text.len()).unwrap().to_be_bytes());
     bytes.extend_from_slice(text.as_bytes());
