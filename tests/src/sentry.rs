@@ -26,6 +26,7 @@ pub struct SentryBuilder<'a> {
 pub struct Sentry {
     process: Process,
     port: u16,
+    health: u16,
     anchors: String,
     _directory: TempDir,
 }
@@ -65,7 +66,15 @@ impl SentryBuilder<'_> {
     }
 
     /// Starts it and waits until it is healthy.
+    #[track_caller]
     pub fn run(self) -> Sentry {
+        let sentry = self.start();
+        sentry.wait_until_healthy();
+        sentry
+    }
+
+    /// Starts it.
+    pub fn start(self) -> Sentry {
         let directory = TempDir::new().expect("a temporary directory");
         let config = directory.path().join("sentry.yaml");
         let text = format!(
@@ -87,19 +96,10 @@ impl SentryBuilder<'_> {
             .args(["--healthz-port", &health.to_string()])
             .args(["--metrics-port", &reserve().to_string()]);
         let process = Process::spawn("sentry", command);
-        eventually("sentry is healthy", || {
-            assert!(
-                process.exited().is_none(),
-                "sentry ended:\n{}{}",
-                process.stdout(),
-                process.stderr()
-            );
-            let answer = Request::get("/healthz").try_send(health).ok()?;
-            (200..300).contains(&answer.status).then_some(())
-        });
         Sentry {
             process,
             port: self.port,
+            health,
             anchors: self.ca.anchors().to_owned(),
             _directory: directory,
         }
@@ -107,6 +107,26 @@ impl SentryBuilder<'_> {
 }
 
 impl Sentry {
+    /// Waits for `/healthz`.
+    #[track_caller]
+    pub fn wait_until_healthy(&self) {
+        eventually("sentry is healthy", || {
+            assert!(
+                self.process.exited().is_none(),
+                "sentry ended:\n{}{}",
+                self.process.stdout(),
+                self.process.stderr()
+            );
+            self.is_healthy().then_some(())
+        });
+    }
+
+    /// What `/healthz` says now.
+    pub fn is_healthy(&self) -> bool {
+        let answer = Request::get("/healthz").try_send(self.health);
+        answer.is_ok_and(|answer| (200..300).contains(&answer.status))
+    }
+
     /// The port of its gRPC server.
     pub fn port(&self) -> u16 {
         self.port

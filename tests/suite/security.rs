@@ -4,4 +4,5 @@
 mod callee;
 mod caller;
 mod identity;
+pub(crate) mod jwks;
 mod tokens;
