@@ -5,6 +5,7 @@
 //! `FOREIGN_SENTRY_BIN` name one, and says that it was left out elsewhere.
 
 mod grpc;
+mod jwks;
 
 use std::path::PathBuf;
 

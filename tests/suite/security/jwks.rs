@@ -83,12 +83,12 @@ fn ask(sentry: &Sentry, request: &SignCertificateRequest) -> RpcAnswer {
 
 /// Code and message of what is said to a token for app `app`.
 #[track_caller]
-fn judge(sentry: &Sentry, token: &str) -> (u32, String) {
+pub(crate) fn judge(sentry: &Sentry, token: &str) -> (u32, String) {
     let answer = ask(sentry, &request("app", token));
     (answer.code(), answer.message())
 }
 
-fn with_token(member: SidecarBuilder, file: &Path) -> SidecarBuilder {
+pub(crate) fn with_token(member: SidecarBuilder, file: &Path) -> SidecarBuilder {
     member.env("DAPR_SENTRY_TOKEN_FILE", file.to_str().unwrap())
 }
 

@@ -94,8 +94,17 @@ impl Issuer {
 
     /// A token that says this.
     pub(crate) fn sign(&self, claims: &Value) -> String {
+        self.sign_as(Some(self.id.clone()), claims)
+    }
+
+    /// The same without the name of the key.
+    pub(crate) fn sign_namelessly(&self, claims: &Value) -> String {
+        self.sign_as(None, claims)
+    }
+
+    fn sign_as(&self, kid: Option<String>, claims: &Value) -> String {
         let header = Header {
-            kid: Some(self.id.clone()),
+            kid,
             ..Header::new(Algorithm::ES256)
         };
         jsonwebtoken::encode(&header, claims, &self.signing).unwrap()
