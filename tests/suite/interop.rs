@@ -6,6 +6,7 @@
 
 mod grpc;
 mod jwks;
+mod mdns;
 
 use std::path::PathBuf;
 

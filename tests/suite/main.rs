@@ -9,6 +9,7 @@
 )]
 #![allow(clippy::similar_names, reason = "caller and callee are the words")]
 
+mod app_channel;
 mod bad_input;
 mod cli;
 mod control_plane;
@@ -20,6 +21,7 @@ mod installed;
 mod interop;
 mod kubernetes;
 mod lifecycle;
+mod mdns;
 mod names;
 mod policies;
 mod quickstart;
