@@ -183,11 +183,7 @@ impl Names {
         let Some(entry) = find(&entries, app_id, namespace) else {
             return;
         };
-        let before = entry.addresses.rcu(|addresses| -> Arc<[SocketAddr]> {
-            let others = addresses.iter().filter(|known| **known != address);
-            others.copied().collect()
-        });
-        if before.contains(&address) {
+        if entry.leave_out(&[address]).contains(&address) {
             debug!(target: "dapr.runtime", app_id, %address, "address left out until the next look-up");
             entry.failed.lock().push(address);
             entry.renew.notify_one();
@@ -203,6 +199,15 @@ fn find<'a>(entries: &'a Entries, app_id: &str, namespace: &str) -> Option<&'a A
 impl Entry {
     fn known(&self) -> Arc<[SocketAddr]> {
         Arc::clone(&**self.addresses.load())
+    }
+
+    /// Returns those known before.
+    fn leave_out(&self, left_out: &[SocketAddr]) -> Arc<[SocketAddr]> {
+        let before = self.addresses.rcu(|addresses| -> Arc<[SocketAddr]> {
+            let others = addresses.iter().filter(|known| !left_out.contains(known));
+            others.copied().collect()
+        });
+        Arc::clone(&before)
     }
 
     /// Waits until the answer is due for renewal.
@@ -224,13 +229,20 @@ struct Directory {
     pace: Pace,
 }
 
-/// App ids a resolver has news of.
-pub(super) type Changes = mpsc::Receiver<Arc<str>>;
+/// What a resolver learned by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Change {
+    pub(super) app_id: Arc<str>,
+    /// Addresses that are no longer good.
+    pub(super) gone: Vec<SocketAddr>,
+}
 
-async fn next(changes: &mut Option<Changes>) -> Arc<str> {
+pub(super) type Changes = mpsc::Receiver<Change>;
+
+async fn next(changes: &mut Option<Changes>) -> Change {
     if let Some(receiver) = changes {
-        if let Some(app_id) = receiver.recv().await {
-            return app_id;
+        if let Some(change) = receiver.recv().await {
+            return change;
         }
         *changes = None;
     }
@@ -284,15 +296,17 @@ impl Directory {
                         cycles.push(cycle(Arc::clone(&self.resolver), entry, pause));
                     }
                 }
-                app_id = next(&mut changes) => self.renew(&app_id),
+                change = next(&mut changes) => self.take_note(&change),
             }
         }
     }
 
-    /// Looks again for an app that the resolver has news of.
-    fn renew(&self, app_id: &str) {
+    /// Looks again for an app that the resolver has news of; callers do not
+    /// try meanwhile what is gone.
+    fn take_note(&self, change: &Change) {
         let entries = self.tracked.values().map(|tracked| &tracked.entry);
-        for entry in entries.filter(|entry| *entry.app_id == *app_id) {
+        for entry in entries.filter(|entry| entry.app_id == change.app_id) {
+            entry.leave_out(&change.gone);
             entry.renew.notify_one();
         }
     }

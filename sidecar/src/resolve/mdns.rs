@@ -28,6 +28,7 @@ pub(super) use self::service::ServiceError;
 use self::cache::Cache;
 use self::service::Service;
 use self::task::{Parts, Task};
+use super::cache::Changes;
 use super::{Me, ResolveError};
 use crate::host;
 
@@ -41,7 +42,7 @@ const CHANGES: usize = 64;
 #[derive(Debug)]
 pub(super) struct Mdns {
     shared: Arc<Shared>,
-    changes: Option<mpsc::Receiver<Arc<str>>>,
+    changes: Option<Changes>,
 }
 
 /// Our entry, for as long as it is not withdrawn.
@@ -150,8 +151,8 @@ impl Mdns {
         self.shared.wake.notify_one();
     }
 
-    /// Apps whose instances changed; to be had once.
-    pub(super) fn changes(&mut self) -> Option<mpsc::Receiver<Arc<str>>> {
+    /// Word of what changes; to be had once.
+    pub(super) fn changes(&mut self) -> Option<Changes> {
         self.changes.take()
     }
 }

@@ -16,6 +16,7 @@ use hickory_proto::rr::Name;
 
 use super::packets::{Data, Record};
 use super::service::{TTL, service_name};
+use crate::resolve::cache::Change;
 
 /// An instance nobody heard of for this long is gone.
 const LIFE: Duration = Duration::from_mins(1);
@@ -129,30 +130,35 @@ impl Cache {
         }
     }
 
-    /// Takes in a response; returns the apps whose instances changed.
+    /// Takes in a response; returns what changed.
     pub(super) fn take_in(
         &mut self,
         records: &[Record],
         arrival: Arrival,
         now: Instant,
-    ) -> Vec<Arc<str>> {
-        let mut changed = Vec::new();
+    ) -> Vec<Change> {
+        let mut changes = Vec::new();
         for (app_id, app) in &mut self.apps {
-            let mut is_changed = false;
+            let before = app.live(now);
             for record in records {
                 let Data::Ptr(instance) = &record.data else {
                     continue;
                 };
                 if record.name.eq_case(&app.service) {
                     let entry = Entry::of(app_id, instance, record.ttl, records, arrival);
-                    is_changed |= app.apply(instance, entry, now);
+                    app.apply(instance, entry, now);
                 }
             }
-            if is_changed {
-                changed.push(Arc::clone(app_id));
+            let after = app.live(now);
+            if before != after {
+                let gone = before.into_iter().filter(|old| !after.contains(old));
+                changes.push(Change {
+                    app_id: Arc::clone(app_id),
+                    gone: gone.collect(),
+                });
             }
         }
-        changed
+        changes
     }
 
     /// The questions to send now.
@@ -210,20 +216,17 @@ impl App {
         addresses
     }
 
-    /// Returns whether the addresses changed.
-    fn apply(&mut self, name: &Name, entry: Entry, now: Instant) -> bool {
+    fn apply(&mut self, name: &Name, entry: Entry, now: Instant) {
         let at = self
             .instances
             .iter()
             .position(|instance| instance.name.eq_case(name));
         match (entry, at) {
-            (Entry::Unusable, _) | (Entry::Gone, None) => false,
+            (Entry::Unusable, _) | (Entry::Gone, None) => {}
             (Entry::Gone, Some(at)) => {
                 self.instances.swap_remove(at);
-                true
             }
             (Entry::At(address, life), at) => {
-                let before = self.live(now);
                 let instance = Instance {
                     name: name.clone(),
                     address,
@@ -238,7 +241,6 @@ impl App {
                     self.make_room();
                     self.instances.push(instance);
                 }
-                before != self.live(now)
             }
         }
     }

@@ -16,6 +16,7 @@ use super::interfaces::{Interfaces, Watch};
 use super::packets::{LARGEST, Message, Packet, Query, Record};
 use super::service::Service;
 use super::socket::{Links, Reach, Received};
+use crate::resolve::cache::Change;
 
 const SCOPE: &str = "dapr.contrib";
 
@@ -30,8 +31,10 @@ const SETTLE: Duration = Duration::from_millis(250);
 /// How often interfaces are read where nobody tells of their changes, or
 /// where none is usable for a reason that nobody tells of.
 const POLL: Duration = Duration::from_secs(30);
-/// Answers sent per second at most, whoever asks.
-const MOST_ANSWERS: u32 = 100;
+/// Answers sent at most in a window of time, whoever asks. It is short, so
+/// that those who ask again after a flood are answered.
+const MOST_ANSWERS: u32 = 50;
+const ANSWER_WINDOW: Duration = Duration::from_millis(250);
 
 /// Whom to tell about an entry that was withdrawn.
 pub(super) type Farewell = oneshot::Receiver<oneshot::Sender<()>>;
@@ -40,8 +43,8 @@ pub(super) type Farewell = oneshot::Receiver<oneshot::Sender<()>>;
 pub(super) struct Parts {
     pub(super) service: Service,
     pub(super) shared: Arc<Shared>,
-    /// Apps whose instances changed.
-    pub(super) news: mpsc::Sender<Arc<str>>,
+    /// What changed in the cache.
+    pub(super) news: mpsc::Sender<Change>,
     pub(super) farewell: Farewell,
     /// What else finds apps, or how to go on without.
     pub(super) advice: &'static str,
@@ -50,7 +53,7 @@ pub(super) struct Parts {
 pub(super) struct Task {
     service: Service,
     shared: Arc<Shared>,
-    news: mpsc::Sender<Arc<str>>,
+    news: mpsc::Sender<Change>,
     farewell: Farewell,
     advice: &'static str,
     links: Links,
@@ -63,6 +66,7 @@ pub(super) struct Task {
     hearing: Hearing,
     /// When to read the interfaces again.
     reread: Option<Instant>,
+    /// When the window began, and what was sent in it.
     answers: (Instant, u32),
 }
 
@@ -222,7 +226,7 @@ impl Task {
     fn may_answer(&mut self) -> bool {
         let now = Instant::now();
         let (since, count) = &mut self.answers;
-        if now.saturating_duration_since(*since) >= Duration::from_secs(1) {
+        if now.saturating_duration_since(*since) >= ANSWER_WINDOW {
             (*since, *count) = (now, 0);
         }
         *count += 1;
@@ -231,13 +235,13 @@ impl Task {
 
     fn learn(&mut self, records: &[Record], arrival: Arrival) {
         let now = Instant::now();
-        let changed = self.shared.cache.lock().take_in(records, arrival, now);
-        if !changed.is_empty() {
+        let changes = self.shared.cache.lock().take_in(records, arrival, now);
+        if !changes.is_empty() {
             self.shared.arrived.notify_waiters();
         }
-        for app_id in changed {
-            // With a full queue the change is found at the next renewal.
-            let _ = self.news.try_send(app_id);
+        for change in changes {
+            // With a full queue it is found at the next renewal.
+            let _ = self.news.try_send(change);
         }
         // Not by us: ours is the last packet that is sent.
         let is_settled = now.saturating_duration_since(self.announced) >= ANNOUNCE_PAUSE;

@@ -54,13 +54,17 @@ fn announcements_and_answers_of_dapr_are_found_and_goodbyes_end_them() {
         golden::INSTANCE_ANSWER,
     ] {
         let mut cache = asked(now);
-        let changed = cache.take_in(&golden(packet), ABROAD, now);
-        assert_eq!(changed, ["a".into()]);
+        let change = |gone: &[SocketAddr]| Change {
+            app_id: "a".into(),
+            gone: gone.to_vec(),
+        };
+        let changes = cache.take_in(&golden(packet), ABROAD, now);
+        assert_eq!(changes, [change(&[])]);
         assert_eq!(cache.look_up("a", now), [address("10.77.0.1:50002")]);
         // Once more is no news.
         assert!(cache.take_in(&golden(packet), ABROAD, now).is_empty());
-        let changed = cache.take_in(&golden(golden::GOODBYE), ABROAD, now);
-        assert_eq!(changed, ["a".into()]);
+        let changes = cache.take_in(&golden(golden::GOODBYE), ABROAD, now);
+        assert_eq!(changes, [change(&[address("10.77.0.1:50002")])]);
         assert!(cache.get("a", now).is_empty());
     }
 }
