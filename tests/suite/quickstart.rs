@@ -4,6 +4,7 @@
 
 mod dotnet;
 mod go;
+mod hello_world;
 mod java;
 mod javascript;
 mod python;

@@ -1,7 +1,7 @@
 //! express on one side, axios on the other.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use tests::binaries;
@@ -23,7 +23,7 @@ const JAVASCRIPT: Quickstart = Quickstart {
 const APPS: [&str; 2] = ["order-processor", "checkout"];
 
 fn room() -> (Room, PathBuf) {
-    let packages = packages(&binaries::checkout().join("examples/javascript"));
+    let packages = packages();
     let mut room = Room::new(&[]);
     // Without them npm asks a registry about advisories and newer versions.
     room.set("npm_config_offline", "true");
@@ -42,7 +42,8 @@ fn room() -> (Room, PathBuf) {
 }
 
 /// A folder for each app, with the packages of its lock file.
-fn packages(example: &Path) -> PathBuf {
+pub(super) fn packages() -> PathBuf {
+    let example = binaries::checkout().join("examples/javascript");
     let mut inputs = installed::version(&["node", "--version"]);
     for app in APPS {
         inputs.extend(fs::read(example.join(app).join("package-lock.json")).unwrap());

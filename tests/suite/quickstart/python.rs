@@ -18,11 +18,16 @@ pub(super) const PYTHON: Quickstart = Quickstart {
     prints_on: Stream::Stdout,
 };
 
-fn room() -> (Room, PathBuf) {
+/// The virtual environment of both apps.
+pub(super) fn environment() -> PathBuf {
     let example = binaries::checkout().join("examples/python");
-    let requirements =
-        ["order-processor", "checkout"].map(|app| example.join(app).join("requirements.txt"));
-    let room = Room::new(&[&venv::with(&requirements).join("bin")]);
+    venv::with(
+        &["order-processor", "checkout"].map(|app| example.join(app).join("requirements.txt")),
+    )
+}
+
+fn room() -> (Room, PathBuf) {
+    let room = Room::new(&[&environment().join("bin")]);
     let directory = room.example("python");
     (room, directory)
 }
