@@ -2,6 +2,7 @@
 //! word, in a room with its own network and processes, because they name
 //! fixed ports and ids.
 
+mod cart;
 mod dotnet;
 mod go;
 mod hello_world;
