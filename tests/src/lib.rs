@@ -31,6 +31,7 @@ pub mod sentry;
 pub mod sidecar;
 pub mod tls;
 pub mod wait;
+pub mod web_app;
 
 pub use app::{After, Exchange, RawApp, Seen};
 pub use ca::{Ca, Svid};
@@ -44,4 +45,6 @@ pub use peer::{PeerClient, RpcAnswer};
 pub use process::Process;
 pub use sentry::{Sentry, sentry};
 pub use sidecar::{Sidecar, SidecarBuilder, sidecar};
+pub use tls::AppTls;
 pub use wait::{Gate, PATIENCE, eventually, holds, within};
+pub use web_app::{Health, Listening, Speaks, WebApp, WebSeen};

@@ -45,16 +45,67 @@ pub fn server(svid: &Svid) -> Arc<ServerConfig> {
 /// A server as an app has it: a certificate nobody knows, no client
 /// certificate asked for.
 pub fn self_signed() -> Arc<ServerConfig> {
+    app(&AppTls::default())
+}
+
+/// Certificate and key of an app, for one that reads files.
+pub fn self_signed_pem() -> (String, String) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])
         .expect("a certificate signs itself");
-    let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+    (made.cert.pem(), made.signing_key.serialize_pem())
+}
+
+/// How an app speaks TLS.
+#[derive(Clone, Copy, Debug)]
+pub struct AppTls {
+    /// Application protocols it agrees to, best first; none for an app that
+    /// has never heard of them.
+    pub alpn: &'static [&'static str],
+    /// Not above TLS 1.2.
+    pub old: bool,
+    /// With a certificate whose time is over.
+    pub expired: bool,
+}
+
+impl Default for AppTls {
+    fn default() -> Self {
+        Self {
+            alpn: &["h2"],
+            old: false,
+            expired: false,
+        }
+    }
+}
+
+/// [`self_signed`] in every detail.
+pub fn app(how: &AppTls) -> Arc<ServerConfig> {
+    let key = rcgen::KeyPair::generate().expect("the provider makes keys");
+    let mut params =
+        rcgen::CertificateParams::new(["localhost".to_owned()]).expect("a DNS name is one");
+    if how.expired {
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2020, 1, 2);
+    }
+    let certificate = params
+        .self_signed(&key)
+        .expect("a certificate signs itself");
+    let key = PrivatePkcs8KeyDer::from(key.serialize_der());
+    let versions: &[_] = if how.old {
+        &[&rustls::version::TLS12]
+    } else {
+        rustls::ALL_VERSIONS
+    };
     let mut config = ServerConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()
-        .expect("the provider has the default versions")
+        .with_protocol_versions(versions)
+        .expect("the provider has these versions")
         .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key.into())
+        .with_single_cert(vec![certificate.der().clone()], key.into())
         .expect("key and certificate belong together");
-    config.alpn_protocols = vec![b"h2".to_vec()];
+    config.alpn_protocols = how
+        .alpn
+        .iter()
+        .map(|name| name.as_bytes().to_vec())
+        .collect();
     Arc::new(config)
 }
 

@@ -12,3 +12,4 @@ mod mesh;
 mod pairs;
 mod project;
 mod report;
+mod web;

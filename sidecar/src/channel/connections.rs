@@ -106,16 +106,15 @@ pub(super) enum NoConnection {
     #[error("context deadline exceeded")]
     Late,
     /// What the app speaks is not HTTP/2.
-    #[error("http2: frame too large; the app at {address} does not answer in HTTP/2, {advice}")]
+    #[error("{reason}; the app at {address} does not answer in HTTP/2, {advice}")]
     Foreign {
+        /// What became of the connection.
+        reason: &'static str,
         /// `host:port`.
         address: String,
         /// What to set.
         advice: &'static str,
     },
-    /// The app closed the connection at once.
-    #[error("EOF")]
-    Closed,
 }
 
 impl Connections {
@@ -161,7 +160,7 @@ impl Connections {
                 Err(_) => {
                     Self::forget(&lease);
                     if !is_reused {
-                        return Err(NoConnection::Closed);
+                        return Err(self.no_http2(None));
                     }
                 }
             }
@@ -239,10 +238,10 @@ impl Connections {
             .enable_push(false)
             .handshake(wire)
             .await
-            .map_err(|error| self.no_http2(&error))?;
+            .map_err(|error| self.no_http2(Some(error)))?;
         Gathered::new(flusher, told(&mut connection))
             .await
-            .map_err(|error| error.map_or(NoConnection::Closed, |error| self.no_http2(&error)))?;
+            .map_err(|error| self.no_http2(error))?;
         let shared = Arc::new(Shared::default());
         let ended = Arc::clone(&shared);
         let drive = async move {
@@ -258,11 +257,13 @@ impl Connections {
         })
     }
 
-    fn no_http2(&self, error: &h2::Error) -> NoConnection {
-        if error.is_io() {
-            return NoConnection::Closed;
-        }
+    /// The connection ended before it began.
+    fn no_http2(&self, error: Option<h2::Error>) -> NoConnection {
         NoConnection::Foreign {
+            reason: match error {
+                Some(error) if !error.is_io() => "http2: frame too large",
+                _ => "EOF",
+            },
             address: self.app.authority.clone(),
             advice: match self.app.protocol {
                 Protocol::Grpc | Protocol::Grpcs => "does it speak gRPC?",

@@ -2,7 +2,14 @@
 //!
 //! Whoever dials bounds the time.
 
-use std::{io, pin::Pin, sync::Arc};
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use rustls::{AlertDescription, ClientConfig, pki_types::ServerName};
 use tokio::{
@@ -26,6 +33,8 @@ pub(super) struct Tls {
     http1: Arc<ClientConfig>,
     http2: Arc<ClientConfig>,
     name: ServerName<'static>,
+    /// It is known that the app has no HTTP/2 to offer.
+    has_no_http2: AtomicBool,
 }
 
 /// A connection to the app.
@@ -75,6 +84,7 @@ impl Tls {
             http1: security::own_app_client(&[b"http/1.1"]),
             http2: security::own_app_client(&[security::H2]),
             name: ServerName::try_from(host.to_owned()).unwrap_or_else(|_| security::peer_name()),
+            has_no_http2: AtomicBool::new(false),
         }
     }
 
@@ -127,12 +137,30 @@ impl App {
         match &self.tls {
             None => Ok(Socket::Plain(socket)),
             Some(tls) => {
-                let stream = tls
-                    .handshake(socket, version, self.protocol.without_tls())
-                    .await?;
+                let plain = self.protocol.without_tls();
+                let stream = tls.handshake(socket, version, plain).await?;
+                if version == Version::Http1 && stream.get_ref().1.alpn_protocol().is_none() {
+                    self.ask_for_http2(tls).await?;
+                }
                 Ok(Socket::Tls(Box::new(stream)))
             }
         }
+    }
+
+    /// Servers in Go that speak only HTTP/2 let clients of HTTP/1.1 in without
+    /// a word, and then hang up on them.
+    async fn ask_for_http2(&self, tls: &Tls) -> Result<(), DialError> {
+        if tls.has_no_http2.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let socket = self.connect().await?;
+        let plain = self.protocol.without_tls();
+        if let Ok(stream) = tls.handshake(socket, Version::Http2, plain).await {
+            Socket::Tls(Box::new(stream)).close().await;
+            return Err(DialError::Version(Version::Http1));
+        }
+        tls.has_no_http2.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Whether the app answers in TLS, whatever is said of it.
@@ -160,10 +188,15 @@ impl App {
             io::ErrorKind::TimedOut => "i/o timeout".to_owned(),
             _ => error.to_string(),
         };
+        let is_refused = error.kind() == io::ErrorKind::ConnectionRefused;
+        if let (Some(tls), true) = (&self.tls, is_refused) {
+            // Whoever comes next is another one.
+            tls.has_no_http2.store(false, Ordering::Relaxed);
+        }
         DialError::Tcp {
             address: self.authority.clone(),
             reason,
-            is_refused: error.kind() == io::ErrorKind::ConnectionRefused,
+            is_refused,
         }
     }
 

@@ -259,7 +259,7 @@ fn unreachable(error: &NoConnection) -> Status {
             format!("transport: authentication handshake failed: {error}")
         }
         NoConnection::Late => error.to_string(),
-        NoConnection::Foreign { .. } | NoConnection::Closed => {
+        NoConnection::Foreign { .. } => {
             format!("error reading server preface: {error}")
         }
     };

@@ -168,9 +168,9 @@ async fn exchange(
 
 fn failure(error: &h2::Error, is_unseen: bool) -> Failure {
     let reason = match error.reason() {
-        // What the library does to a stream with too long a header list.
-        Some(Reason::REFUSED_STREAM) if error.is_library() => {
-            return Failure::Headers(HEADER_LIST as usize);
+        // What the library does to both.
+        Some(Reason::PROTOCOL_ERROR) if error.is_reset() && error.is_library() => {
+            format!("server response headers are malformed or exceed {HEADER_LIST} bytes; aborted")
         }
         Some(code) if error.is_reset() && error.is_remote() => {
             format!("stream error: {code:?}; received from peer")

@@ -132,7 +132,17 @@ impl AsyncWrite for AppSocket {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.socket.stream().poll_flush(context)
+        if self.closed {
+            return Poll::Ready(Ok(()));
+        }
+        // TLS writes as late as here.
+        match self.socket.stream().poll_flush(context) {
+            Poll::Ready(Err(error)) if is_closed(&error) => {
+                self.closed = true;
+                Poll::Ready(Ok(()))
+            }
+            outcome => outcome,
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -39,12 +39,18 @@ pub(crate) async fn wait_for_app(app: &App) {
         if is_reminder {
             info!(target: SCOPE, "waiting for application to listen on port {port}");
         }
-        // No more waiting helps against these.
-        if let Some(error) = failed.filter(|error| !error.is_refusal())
-            && (is_reminder || !told)
-        {
-            told = true;
-            warn!(target: SCOPE, "the app on port {port} cannot be reached: {error}");
+        match failed {
+            // It has not come yet.
+            Some(error) if error.is_refusal() => {}
+            // Waiting will not help.
+            Some(error) if is_reminder || !told => {
+                told = true;
+                warn!(target: SCOPE, "the app on port {port} cannot be reached: {error}");
+            }
+            None if is_reminder => {
+                warn!(target: SCOPE, "the app on port {port} cannot be reached: no {protocol} connection within {TRY:?}");
+            }
+            _ => {}
         }
         tokio::time::sleep(PAUSE).await;
     }

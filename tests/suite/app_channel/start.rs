@@ -1,0 +1,129 @@
+//! Waiting for the app: its port, and its TLS.
+
+use std::net::{Ipv4Addr, TcpListener};
+
+use tests::{Listening, Speaks, WebApp, ports, sidecar};
+
+use super::request;
+use crate::table::Table;
+
+fn waiting(protocol: &str, port: u16) -> String {
+    format!(
+        "application protocol: {protocol}. waiting on port {port}.  This will block until the app is listening on that port."
+    )
+}
+
+#[test]
+fn an_app_that_comes_late_is_waited_for() {
+    let mut table = Table::default();
+    for speaks in Speaks::ALL {
+        table.row(&format!("{speaks:?}"), || {
+            let port = ports::reserve();
+            let callee = sidecar("callee")
+                .app_port(port)
+                .flag("app-protocol", speaks.protocol())
+                .start();
+            callee.wait_for_output(&waiting(speaks.protocol(), port));
+            callee.wait_until_outbound();
+            assert_ne!(callee.get("/v1.0/healthz").status, 204);
+            let how = Listening {
+                port: Some(port),
+                ..Listening::default()
+            };
+            let app = WebApp::listening(speaks, how);
+            callee.wait_until_ready();
+            callee.wait_for_output(&format!("application discovered on port {port}"));
+            tests::holds("the app was asked for its configuration", || {
+                app.configuration_calls().len() == 1
+            });
+            request("GET", "callee", "x")
+                .send(callee.http())
+                .expect(200, "ok");
+            let log = callee.stdout();
+            assert!(!log.contains("cannot be reached"), "{log}");
+            // Nothing of the wait shows as a broken handshake, but for the
+            // one by which HTTP/2 is found out.
+            let found_out = usize::from(speaks == Speaks::HttpsOverHttp2);
+            assert_eq!(app.handshakes_failed(), found_out);
+        });
+    }
+}
+
+#[test]
+fn a_port_without_tls_is_no_tls_app() {
+    let mut table = Table::default();
+    for protocol in ["https", "grpcs"] {
+        table.row(protocol, || {
+            let plain = WebApp::new(Speaks::Http);
+            let port = plain.port();
+            let callee = sidecar("callee")
+                .app_port(port)
+                .flag("app-protocol", protocol)
+                .start();
+            callee.wait_until_outbound();
+            let advice = if protocol == "https" { "http" } else { "grpc" };
+            callee.wait_for_output(&format!("the app on port {port} cannot be reached: tls: "));
+            callee.wait_for_output(&format!(
+                "if the app does not speak TLS, set --app-protocol {advice}"
+            ));
+            let log = callee.stdout();
+            assert!(!log.contains("application discovered"), "{log}");
+            assert_eq!(log.matches("cannot be reached").count(), 1, "{log}");
+            plain.stop();
+            let how = Listening {
+                port: Some(port),
+                tls: Some(tests::AppTls {
+                    alpn: &["h2", "http/1.1"],
+                    ..tests::AppTls::default()
+                }),
+                ..Listening::default()
+            };
+            let _app = WebApp::listening(Speaks::Https, how);
+            callee.wait_until_ready();
+        });
+    }
+}
+
+/// A server that accepts and says nothing is waited for as well.
+#[test]
+fn a_port_that_is_silent_is_no_tls_app() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let callee = sidecar("callee")
+        .app_port(port)
+        .flag("app-protocol", "https")
+        .start();
+    // The second handshake comes after the first was given up.
+    let (_first, _) = listener.accept().unwrap();
+    let (_second, _) = listener.accept().unwrap();
+    assert!(!callee.stdout().contains("application discovered"));
+    drop(listener);
+    let how = Listening {
+        port: Some(port),
+        ..Listening::default()
+    };
+    let _app = WebApp::listening(Speaks::Https, how);
+    callee.wait_until_ready();
+}
+
+#[test]
+fn an_app_need_not_have_a_configuration() {
+    let mut table = Table::default();
+    for speaks in Speaks::ALL {
+        table.row(&format!("{speaks:?}"), || {
+            let app = WebApp::new(speaks);
+            let callee = sidecar("callee").web_app(&app).run();
+            callee.wait_for_output("Application configuration loaded");
+            let calls = app.configuration_calls();
+            assert_eq!(calls.len(), 1);
+            assert_eq!(calls[0].target, "/dapr/config");
+            let app = WebApp::new(speaks);
+            let callee = sidecar("callee")
+                .web_app(&app)
+                .flag("disable-init-endpoints", "config")
+                .run();
+            callee.wait_for_output("Skipping programmatic dapr configuration loading");
+            assert!(app.configuration_calls().is_empty());
+        });
+    }
+}
