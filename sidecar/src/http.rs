@@ -1,6 +1,7 @@
 //! The HTTP API: what apps and tools call on their sidecar.
 
 mod answer;
+mod arriving;
 mod error;
 mod health;
 mod invoke;
@@ -16,7 +17,7 @@ use std::{convert::Infallible, sync::Arc};
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
-use lifecycle::health::Health;
+use lifecycle::{health::Health, linger::Linger};
 use tokio::sync::mpsc;
 
 use crate::{invoke::Invoker, me::Me, message::Body, policies::Live};
@@ -77,12 +78,18 @@ pub(crate) struct Front {
 }
 
 impl Front {
-    /// Answers one request.
+    /// Answers one request of a connection.
     pub(crate) async fn serve(
         self: Arc<Self>,
         request: Request<Incoming>,
+        linger: Linger,
     ) -> Result<Response<Body>, Infallible> {
-        Ok(layers::serve(&self, request).await)
+        let response = layers::serve(&self, request).await;
+        // Only our own word ends a connection; apps' is not passed on.
+        if response.headers().contains_key(header::CONNECTION) {
+            linger.ask();
+        }
+        Ok(response)
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod bind;
 pub mod drain;
 pub mod health;
+pub mod linger;
 pub mod serve;
 pub mod signals;
 pub mod task;

@@ -5,45 +5,17 @@ use std::borrow::Cow;
 
 use api::{headers::DAPR_APP_ID, verb::Verb};
 use base64::{Engine as _, engine::general_purpose};
-use http::{HeaderValue, Request, Response, StatusCode, Version, header};
-use hyper::body::Incoming;
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use http_body::Body as _;
 
-use super::{Front, answer, error, metadata::unescape_query};
+use super::{Front, answer, arriving::Arriving, error, metadata::unescape_query};
 use crate::{
     invoke::{Call, InvokeError},
-    message::{
-        self, Body, Content,
-        body::{Limited, Noted, Unread},
-    },
+    message::{self, Body, Content, body::Limited},
     trace,
 };
 
-pub(super) async fn serve(front: &Front, request: Request<Incoming>) -> Response<Body> {
-    let version = request.version();
-    let (request, unread) = noted(request);
-    let mut response = invoke(front, request).await;
-    // HTTP/1 ends a connection whose request was not read: clients that keep
-    // connections have to know.
-    if version < Version::HTTP_2 && unread.is_some_and(|unread| unread.is_some()) {
-        response
-            .headers_mut()
-            .insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    response
-}
-
-type Arriving = Option<Noted<Incoming>>;
-
-fn noted(request: Request<Incoming>) -> (Request<Arriving>, Option<Unread>) {
-    let (parts, body) = request.into_parts();
-    if http_body::Body::is_end_stream(&body) {
-        return (Request::from_parts(parts, None), None);
-    }
-    let (body, unread) = Noted::new(body);
-    (Request::from_parts(parts, Some(body)), Some(unread))
-}
-
-async fn invoke(front: &Front, request: Request<Arriving>) -> Response<Body> {
+pub(super) async fn serve(front: &Front, request: Request<Arriving>) -> Response<Body> {
     let Some((target, method)) = target_of(&request) else {
         return error::no_target();
     };
@@ -79,10 +51,10 @@ async fn invoke(front: &Front, request: Request<Arriving>) -> Response<Body> {
 }
 
 fn request_body(body: Arriving, limit: Option<u64>) -> Body {
-    match body {
-        None => Body::Empty,
-        Some(body) => Body::stream(Limited::new(body, limit)),
+    if body.is_end_stream() {
+        return Body::Empty;
     }
+    Body::stream(Limited::new(body, limit))
 }
 
 /// A path that is not UTF-8 once decoded.

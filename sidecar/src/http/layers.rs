@@ -4,12 +4,14 @@
 use std::time::Instant;
 
 use api::headers::{BAGGAGE, DAPR_API_TOKEN};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
 use hyper::body::Incoming;
 use tracing::info;
 
 use super::{
-    Api, Front, error, health, invoke, metadata, plain,
+    Api, Front,
+    arriving::Arriving,
+    error, health, invoke, metadata, plain,
     routes::{self, Route},
     shutdown, text,
 };
@@ -36,9 +38,18 @@ pub(super) async fn serve(front: &Front, request: Request<Incoming>) -> Response
         return plain(StatusCode::BAD_REQUEST, reason);
     }
     let baggage = request.headers().get(BAGGAGE).cloned();
+    let is_asked_for = request.headers().contains_key(header::EXPECT);
+    let version = request.version();
+    let (request, rest) = Arriving::of(request);
     let mut response = routed(front, request).await;
     if let Some(baggage) = baggage {
         response.headers_mut().insert(BAGGAGE, baggage);
+    }
+    if version < Version::HTTP_2
+        && let Some(rest) = rest
+        && !rest.is_read(is_asked_for).await
+    {
+        close(&mut response);
     }
     response
 }
@@ -46,13 +57,18 @@ pub(super) async fn serve(front: &Front, request: Request<Incoming>) -> Response
 /// A request that is not one: nothing after it on the connection is trusted.
 fn closing(status: StatusCode, words: &'static str) -> Response<Body> {
     let mut response = text(status, words);
-    response
-        .headers_mut()
-        .insert(header::CONNECTION, HeaderValue::from_static("close"));
+    close(&mut response);
     response
 }
 
-async fn routed(front: &Front, mut request: Request<Incoming>) -> Response<Body> {
+/// Clients that keep connections have to know when one ends.
+fn close(response: &mut Response<Body>) {
+    response
+        .headers_mut()
+        .insert(header::CONNECTION, HeaderValue::from_static("close"));
+}
+
+async fn routed(front: &Front, mut request: Request<Arriving>) -> Response<Body> {
     let api = &*front.api;
     let route = routes::route(request.method(), request.uri().path());
     if !admits(api, &route, &mut request) {
@@ -72,7 +88,7 @@ async fn routed(front: &Front, mut request: Request<Incoming>) -> Response<Body>
     response
 }
 
-async fn handle(front: &Front, route: Route, request: Request<Incoming>) -> Response<Body> {
+async fn handle(front: &Front, route: Route, request: Request<Arriving>) -> Response<Body> {
     let api = &*front.api;
     match route {
         Route::Invoke => invoke::serve(front, request).await,
@@ -89,7 +105,7 @@ async fn handle(front: &Front, route: Route, request: Request<Incoming>) -> Resp
 }
 
 /// Checks the token in constant time and removes it.
-fn admits(api: &Api, route: &Route, request: &mut Request<Incoming>) -> bool {
+fn admits(api: &Api, route: &Route, request: &mut Request<Arriving>) -> bool {
     let Some(token) = &api.token else {
         return true;
     };
@@ -138,7 +154,7 @@ struct Line {
 }
 
 impl Line {
-    fn of(route: &Route, request: &Request<Incoming>, obfuscate: bool) -> Self {
+    fn of(route: &Route, request: &Request<Arriving>, obfuscate: bool) -> Self {
         let method = match (obfuscate, route) {
             (false, _) => format!("{} {}", request.method(), request.uri().path()),
             (true, Route::Healthz) => "Healthz".to_owned(),

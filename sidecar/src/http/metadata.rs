@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use api::{duration::GoDuration, errors};
+use bytes::Bytes;
 use http::{Response, StatusCode};
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
 use parking_lot::RwLock;
 use serde::Serialize;
 
@@ -149,7 +149,10 @@ pub(super) fn get(api: &Api) -> Response<Body> {
     json(serde_json::to_string(&document).unwrap_or_default() + "\n")
 }
 
-pub(super) async fn put(api: &Api, key: &str, body: Incoming) -> Response<Body> {
+pub(super) async fn put<B>(api: &Api, key: &str, body: B) -> Response<Body>
+where
+    B: http_body::Body<Data = Bytes, Error: Into<BodyError>>,
+{
     let Some(key) = unescape_query(key) else {
         return text(
             StatusCode::BAD_REQUEST,

@@ -13,7 +13,7 @@ use api::envelope::Payload;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
-pub(crate) use adapters::{Attended, Guarded, Limited, Noted, Sized, Unread};
+pub(crate) use adapters::{Attended, Guarded, Limited, Sized};
 pub(crate) use peek::{Peeked, drain, peek, rejoin};
 
 type Streamed = Pin<Box<dyn http_body::Body<Data = Bytes, Error = BodyError> + Send>>;

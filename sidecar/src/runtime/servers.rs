@@ -6,6 +6,7 @@ use hyper::service::service_fn;
 use lifecycle::{
     drain::{Drain, Watch},
     health::Target,
+    linger::Lingering,
     serve::{self, HttpLimits, Listener},
     workers::Workers,
 };
@@ -170,8 +171,10 @@ impl Servers {
             let (builder, watch) = (Arc::clone(&builder), watch.clone());
             async move {
                 if let Some(front) = front {
-                    let service =
-                        service_fn(move |request| Front::serve(Arc::clone(&front), request));
+                    let (socket, linger) = Lingering::new(socket);
+                    let service = service_fn(move |request| {
+                        Front::serve(Arc::clone(&front), request, linger.clone())
+                    });
                     serve::connection(socket, &builder, service, watch).await;
                 }
             }

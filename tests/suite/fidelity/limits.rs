@@ -120,6 +120,31 @@ fn an_answer_to_an_unread_body_ends_the_connection() {
 }
 
 #[test]
+fn clients_may_finish_sending_what_nobody_reads() {
+    let caller = tests::sidecar("caller").run();
+    let target = tests::invoke_path("nobody", "x");
+    let request =
+        |framing: &str| format!("POST {target} HTTP/1.1\r\nHost: localhost\r\n{framing}\r\n\r\n");
+    let chunk = [b"1000\r\n".as_slice(), &[b'x'; 0x1000], b"\r\n"].concat();
+    for (chunks, stays) in [(10, true), (500, false)] {
+        let mut client = RawClient::connect(caller.http());
+        client.send(request("Transfer-Encoding: chunked")).unwrap();
+        for _ in 0..chunks {
+            client.send(&chunk).unwrap();
+        }
+        client.send("0\r\n\r\n").unwrap();
+        let answer = client.response("POST").unwrap();
+        assert_eq!(answer.status, 500, "{answer:?}");
+        let told = answer.header("connection") == Some("close");
+        assert_eq!(told, !stays, "{chunks} chunks: {answer:?}");
+        if stays {
+            client.send(request("Content-Length: 0")).unwrap();
+            assert_eq!(client.response("POST").unwrap().status, 500);
+        }
+    }
+}
+
+#[test]
 fn a_header_block_over_the_limit_is_refused() {
     let stage = Stage::new();
     let mut table = Table::default();

@@ -2,10 +2,6 @@
 
 use std::{
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
     task::{Context, Poll},
 };
 
@@ -59,63 +55,6 @@ where
             }
         }
         Poll::Ready(Some(Ok(Frame::data(data))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-/// Tells whether a body has been read to its end.
-#[derive(Clone, Debug)]
-pub(crate) struct Unread(Arc<AtomicBool>);
-
-impl Unread {
-    /// True while bytes may be left.
-    pub(crate) fn is_some(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-pin_project! {
-    /// A body that somebody else wants to know the end of.
-    pub(crate) struct Noted<B> {
-        #[pin]
-        body: B,
-        unread: Unread,
-    }
-}
-
-impl<B: http_body::Body> Noted<B> {
-    /// The body, and what tells of its end.
-    pub(crate) fn new(body: B) -> (Self, Unread) {
-        let unread = Unread(Arc::new(AtomicBool::new(!body.is_end_stream())));
-        let noted = Self {
-            body,
-            unread: unread.clone(),
-        };
-        (noted, unread)
-    }
-}
-
-impl<B: http_body::Body> http_body::Body for Noted<B> {
-    type Data = B::Data;
-    type Error = B::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let mut this = self.project();
-        let frame = std::task::ready!(this.body.as_mut().poll_frame(context));
-        if frame.is_none() || this.body.is_end_stream() {
-            this.unread.0.store(false, Ordering::Relaxed);
-        }
-        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
