@@ -149,20 +149,16 @@ impl Connections {
                 lease,
                 is_reused,
             } = self.get().await?;
-            match sender.ready().await {
-                Ok(sender) => {
-                    return Ok(Ready {
-                        sender,
-                        lease,
-                        is_reused,
-                    });
-                }
-                Err(_) => {
-                    Self::forget(&lease);
-                    if !is_reused {
-                        return Err(self.no_http2(None));
-                    }
-                }
+            if let Ok(sender) = sender.ready().await {
+                return Ok(Ready {
+                    sender,
+                    lease,
+                    is_reused,
+                });
+            }
+            Self::forget(&lease);
+            if !is_reused {
+                return Err(self.no_http2(None));
             }
         }
     }
@@ -215,7 +211,8 @@ impl Connections {
     }
 
     async fn connect(&self) -> Result<Live, NoConnection> {
-        tokio::time::timeout(PATIENCE, self.begin())
+        // Large, and absent from most calls.
+        tokio::time::timeout(PATIENCE, Box::pin(self.begin()))
             .await
             .unwrap_or(Err(NoConnection::Late))
     }
@@ -238,10 +235,10 @@ impl Connections {
             .enable_push(false)
             .handshake(wire)
             .await
-            .map_err(|error| self.no_http2(Some(error)))?;
+            .map_err(|error| self.no_http2(Some(&error)))?;
         Gathered::new(flusher, told(&mut connection))
             .await
-            .map_err(|error| self.no_http2(error))?;
+            .map_err(|error| self.no_http2(error.as_ref()))?;
         let shared = Arc::new(Shared::default());
         let ended = Arc::clone(&shared);
         let drive = async move {
@@ -258,7 +255,7 @@ impl Connections {
     }
 
     /// The connection ended before it began.
-    fn no_http2(&self, error: Option<h2::Error>) -> NoConnection {
+    fn no_http2(&self, error: Option<&h2::Error>) -> NoConnection {
         NoConnection::Foreign {
             reason: match error {
                 Some(error) if !error.is_io() => "http2: frame too large",

@@ -41,7 +41,7 @@ impl Channel {
         let mut turn = self.turn().await;
         self.send(outgoing, &mut turn)
             .await
-            .map_err(|failure| self.error(&method, &uri, failure))
+            .map_err(|failure| self.error(&method, &uri, &failure))
     }
 
     /// Sends in the version of HTTP the app is known to speak. Where it turns
@@ -56,7 +56,8 @@ impl Channel {
             let version = self.app.version();
             let sent = match version {
                 Version::Http1 => self.over_http1(outgoing, turn).await,
-                Version::Http2 => self.over_http2(outgoing, turn).await,
+                // Boxed: calls over HTTP/1.1 stay as small as they are.
+                Version::Http2 => Box::pin(self.over_http2(outgoing, turn)).await,
             };
             match sent {
                 Err(Failure::Version(request)) if !is_corrected => {
@@ -95,11 +96,13 @@ impl Channel {
         )?;
         let declared = headers::to_app(&mut request.headers, content_type, self.app.token());
         let (body, length) =
-            framed(&method, request.body, declared).map_err(|reason| ChannelError::Exchange {
-                verb: go_verb(&method),
-                url: self.url(&uri),
-                reason,
-                spoken: None,
+            framed(&method, request.body, declared.as_ref()).map_err(|reason| {
+                ChannelError::Exchange {
+                    verb: go_verb(&method),
+                    url: self.url(&uri),
+                    reason,
+                    spoken: None,
+                }
             })?;
         if let Some(length) = length {
             request
@@ -117,7 +120,7 @@ impl Channel {
         format!("{}{uri}", self.app.base)
     }
 
-    fn error(&self, method: &Method, uri: &Uri, failure: Failure) -> ChannelError {
+    fn error(&self, method: &Method, uri: &Uri, failure: &Failure) -> ChannelError {
         let (verb, url) = (go_verb(method), self.url(uri));
         let reason = failure.to_string();
         let spoken = match failure {
@@ -125,7 +128,7 @@ impl Channel {
                 return ChannelError::Unseen { verb, url, reason };
             }
             Failure::Headers(_) => None,
-            Failure::Exchange { spoken, .. } => spoken,
+            Failure::Exchange { spoken, .. } => *spoken,
         };
         ChannelError::Exchange {
             verb,
@@ -145,9 +148,9 @@ fn advice(spoken: Option<Spoken>) -> String {
 fn framed(
     method: &Method,
     body: Body,
-    declared: Option<HeaderValue>,
+    declared: Option<&HeaderValue>,
 ) -> Result<(Body, Option<u64>), String> {
-    let declared = declared.as_ref().map(parse_length).transpose()?;
+    let declared = declared.map(parse_length).transpose()?;
     let length = match (declared, body.len()) {
         (Some(declared), Some(got)) if declared != got => {
             return Err(body::BodyError::Length { declared, got }.to_string());

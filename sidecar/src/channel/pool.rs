@@ -104,7 +104,9 @@ impl Pool {
                         }
                         None => {
                             let spoken = match opening {
-                                Some(opening) => Spoken::instead(app, opening.bytes()).await,
+                                Some(opening) => {
+                                    Box::pin(Spoken::instead(app, opening.bytes())).await
+                                }
                                 None => None,
                             };
                             let reason = reason(&error);
@@ -127,7 +129,9 @@ impl Pool {
     }
 
     async fn connect(&self, app: &App) -> Result<(SendRequest<Body>, Opening), DialError> {
-        let socket = tokio::time::timeout(DIAL_PATIENCE, app.dial(Version::Http1))
+        // Large, and absent from most calls.
+        let dial = Box::pin(app.dial(Version::Http1));
+        let socket = tokio::time::timeout(DIAL_PATIENCE, dial)
             .await
             .unwrap_or_else(|_| Err(app.too_slow()))?;
         let socket = AppSocket::new(socket);
