@@ -74,7 +74,10 @@ pub(super) struct Task {
 enum Step {
     Probe,
     Announce,
-    /// Our own packets should have come back by now.
+    /// Our own packets should have come back by now. If not, one more is
+    /// sent: the first ones of a new IPv6 address are not.
+    Doubt,
+    /// They do not come back.
     Judge,
 }
 
@@ -166,6 +169,13 @@ impl Task {
             Step::Announce => {
                 self.announced = Instant::now();
                 self.links.send(&self.service.announcement(), self.reach());
+            }
+            Step::Doubt => {
+                if self.hearing == Hearing::Unknown {
+                    self.step(Step::Announce);
+                    let later = self.announced + 2 * ANNOUNCE_PAUSE;
+                    self.plan.push_back((later, Step::Judge));
+                }
             }
             Step::Judge => {
                 if self.hearing == Hearing::Unknown {
@@ -300,7 +310,7 @@ impl Task {
             (second, Step::Probe),
             (announce, Step::Announce),
             (announce + ANNOUNCE_PAUSE, Step::Announce),
-            (announce + 2 * ANNOUNCE_PAUSE, Step::Judge),
+            (announce + 2 * ANNOUNCE_PAUSE, Step::Doubt),
         ]
         .into();
     }
