@@ -90,7 +90,7 @@ fn broken_packets() {
                 let noise: Vec<u8> = std::iter::repeat_with(&mut next).take(length).collect();
                 give(socket, &noise);
             }
-        })
+        });
     });
 }
 
@@ -109,7 +109,7 @@ fn thousands_of_records_and_instances() {
             for _ in 0..100 {
                 give(socket, &packet);
             }
-        })
+        });
     });
 }
 
@@ -121,6 +121,6 @@ fn a_flood_of_questions() {
                 give(socket, &query(id, "callee.local", 1, &[]));
                 give(socket, &query(id, "_http._tcp.local", 1, &[]));
             }
-        })
+        });
     });
 }

@@ -81,8 +81,9 @@ impl Reader<'_> {
             ),
             _ => self.packet[self.at..end]
                 .iter()
-                .map(|byte| format!("{byte} "))
-                .collect(),
+                .map(u8::to_string)
+                .collect::<Vec<_>>()
+                .join(" "),
         };
         self.at = end;
         (name, kind, class, ttl, data)
@@ -174,7 +175,7 @@ fn everything(instance: &str, host: &str, port: u16, flush_address: u16) -> Vec<
             3200,
             format!("0 0 {port} {host}"),
         ),
-        (instance.to_owned(), TXT, FLUSH, 3200, "1 97 ".to_owned()),
+        (instance.to_owned(), TXT, FLUSH, 3200, "1 97".to_owned()),
         (service.clone(), PTR, IN, 3200, instance.to_owned()),
         (types, PTR, IN, 3200, service),
         (
@@ -182,7 +183,7 @@ fn everything(instance: &str, host: &str, port: u16, flush_address: u16) -> Vec<
             A,
             flush_address,
             120,
-            "10 77 0 1 ".to_owned(),
+            "10 77 0 1".to_owned(),
         ),
     ]
 }
@@ -210,7 +211,9 @@ fn packets_are_those_of_dapr() {
         let claims = || {
             let mut claims = everything(&instance, &host, port, FLUSH);
             claims.truncate(2);
-            claims.iter_mut().for_each(|claim| claim.2 = IN);
+            for claim in &mut claims {
+                claim.2 = IN;
+            }
             claims
         };
         let probe = || Packet {
@@ -289,7 +292,9 @@ fn packets_are_those_of_dapr() {
         sidecar.wait_for_code(0);
         let last = packets_until(&ears, |packet| decode(packet).flags == 0x8000);
         let mut goodbye = announcement();
-        goodbye.answers.iter_mut().for_each(|record| record.3 = 0);
+        for record in &mut goodbye.answers {
+            record.3 = 0;
+        }
         assert_eq!(last.last().map(|packet| decode(packet)), Some(goodbye));
     });
 }
