@@ -131,7 +131,7 @@ fn resembles(typed: &str, name: &str) -> bool {
 }
 
 /// Levenshtein distance.
-fn distance(left: &str, right: &str) -> usize {
+pub(crate) fn distance(left: &str, right: &str) -> usize {
     let mut row: Vec<usize> = (0..=right.len()).collect();
     for (i, a) in left.bytes().enumerate() {
         let mut diagonal = i;

@@ -7,7 +7,7 @@
 mod command_line;
 mod procfs;
 
-pub(crate) use procfs::{group_runs, ignores, runs};
+pub(crate) use procfs::{Living, ignores, in_foreground, living, runs};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -2,15 +2,18 @@
 //!
 //! [`flags`] and the run file say what is wanted, [`checks`] makes it a
 //! [`Plan`], [`launch`] starts processes from it, [`single`] and [`multi`]
-//! are the two sequences with their exact lines.
+//! are the two sequences with their exact lines, and [`diagnose`] says what is
+//! wrong in further lines.
 
 mod app;
 mod authority;
 mod checks;
 mod command_line;
+mod diagnose;
 mod environment;
 mod events;
 mod flags;
+mod guard;
 mod launch;
 mod multi;
 mod name;
@@ -19,7 +22,9 @@ mod ports;
 mod process;
 mod register;
 mod resources;
+mod session;
 mod single;
+mod sockets;
 
 pub(crate) use app::App;
 use app::Plan;
@@ -46,11 +51,22 @@ pub(crate) const COMMAND: Command = Command {
 const PREFIX_VARIABLE: &str = "DAPR_APP_LOG_PREFIX";
 
 fn run(cli: &Cli, parsed: &Parsed) -> u8 {
+    if parsed.bool(flags::GUARD) {
+        guard::stand();
+        return 0;
+    }
+    if parsed.bool(flags::KUBERNETES) {
+        cli.console.failure(
+            "dapr run -k is not available yet; use: kubectl apply -f FILE, where the pods have \
+             the annotations dapr.io/enabled and dapr.io/app-id, as in examples/kubernetes",
+        );
+        return 1;
+    }
     let file = parsed.text(flags::RUN_FILE);
     if !file.is_empty() {
         return run_file(cli, parsed, file);
     }
-    if parsed.given("image") {
+    if parsed.given(flags::IMAGE) {
         cli.console
             .failure("--image is not supported: dapr run starts apps as processes");
         return 1;
@@ -61,9 +77,6 @@ fn run(cli: &Cli, parsed: &Parsed) -> u8 {
 }
 
 fn run_file(cli: &Cli, parsed: &Parsed, file: &str) -> u8 {
-    if parsed.bool(flags::KUBERNETES) {
-        return refuse_kubernetes(cli);
-    }
     let ignored: Vec<&str> = parsed
         .all_given()
         .filter(|name| !flags::WITH_RUN_FILE.contains(name))

@@ -4,6 +4,7 @@
 //! every app with all paths resolved and all defaults filled in.
 
 mod entry;
+mod keys;
 mod paths;
 mod settings;
 #[cfg(test)]
@@ -63,12 +64,17 @@ pub(crate) enum RunFileError {
 /// The path that stands for standard input.
 pub(crate) const STDIN: &str = "-";
 
-/// Reads a run file; relative paths in it start at its directory.
+/// Reads a run file; relative paths in it start at its directory. What is
+/// ignored by mistake is told to `warn`.
 ///
 /// # Errors
 /// The file is not readable, not YAML of the right shape, or names a path
 /// that does not exist.
-pub(crate) fn load(path: &Path, root: &Root) -> Result<RunFile, RunFileError> {
+pub(crate) fn load(
+    path: &Path,
+    root: &Root,
+    warn: impl FnMut(String),
+) -> Result<RunFile, RunFileError> {
     let from_stdin = path == Path::new(STDIN);
     let text = if from_stdin {
         let mut text = Vec::new();
@@ -82,7 +88,10 @@ pub(crate) fn load(path: &Path, root: &Root) -> Result<RunFile, RunFileError> {
     } else {
         path.parent().map(Path::to_owned).unwrap_or_default()
     };
-    parse(&String::from_utf8_lossy(&text))?.resolve(&base, root)
+    let text = String::from_utf8_lossy(&text);
+    let template = parse(&text)?;
+    keys::ignored(&text).into_iter().for_each(warn);
+    template.resolve(&base, root)
 }
 
 /// The first document; a file without one is an empty template.

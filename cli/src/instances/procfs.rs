@@ -37,16 +37,37 @@ pub(super) fn processes_named(name: &str) -> Vec<Process> {
         .collect()
 }
 
-/// Whether a process group has a member that is still running.
-pub(crate) fn group_runs(group: i32) -> bool {
+/// A process that has not ended.
+#[derive(Debug)]
+pub(crate) struct Living {
+    pub(crate) pid: i32,
+    pub(crate) group: i32,
+    pub(crate) session: i32,
+}
+
+/// Every process that has not ended.
+pub(crate) fn living() -> Vec<Living> {
     pids()
-        .filter_map(Stat::of)
-        .any(|stat| stat.group == group && !stat.dead)
+        .filter_map(|pid| {
+            let stat = Stat::of(pid)?;
+            (!stat.dead).then_some(Living {
+                pid,
+                group: stat.group,
+                session: stat.session,
+            })
+        })
+        .collect()
 }
 
 /// Whether the process exists and has not ended.
 pub(crate) fn runs(pid: i32) -> bool {
     Stat::of(pid).is_some_and(|stat| !stat.dead)
+}
+
+/// Whether the terminal's keys, such as Ctrl-C, reach this process.
+pub(crate) fn in_foreground() -> bool {
+    Stat::parse(&fs::read_to_string("/proc/self/stat").unwrap_or_default())
+        .is_some_and(|stat| stat.group == stat.foreground_group)
 }
 
 /// Whether this process ignores the signal, as `nohup` asks for.
@@ -70,6 +91,9 @@ fn pids() -> impl Iterator<Item = i32> {
 struct Stat {
     dead: bool,
     group: i32,
+    session: i32,
+    /// Of the terminal; -1 when there is none.
+    foreground_group: i32,
     start_ticks: u64,
 }
 
@@ -85,6 +109,8 @@ impl Stat {
         Some(Self {
             dead: matches!(*fields.first()?, "Z" | "X"),
             group: fields.get(2)?.parse().ok()?,
+            session: fields.get(3)?.parse().ok()?,
+            foreground_group: fields.get(5)?.parse().ok()?,
             start_ticks: fields.get(19)?.parse().ok()?,
         })
     }
@@ -118,7 +144,8 @@ mod tests {
         let text = "12 (a) b) Z 1 77 3 0 -1 4 0 0 0 0 0 0 0 0 20 0 1 0 4711 0 0";
         let stat = Stat::parse(text).unwrap();
         assert!(stat.dead);
-        assert_eq!((stat.group, stat.start_ticks), (77, 4711));
+        assert_eq!((stat.group, stat.session), (77, 3));
+        assert_eq!(stat.start_ticks, 4711);
         assert!(Stat::parse("nothing").is_none());
     }
 
@@ -126,7 +153,12 @@ mod tests {
     fn this_process_runs() {
         let pid = i32::try_from(std::process::id()).unwrap();
         assert!(runs(pid));
-        assert!(group_runs(nix::unistd::getpgrp().as_raw()));
+        let group = nix::unistd::getpgrp().as_raw();
+        assert!(
+            living()
+                .iter()
+                .any(|one| one.pid == pid && one.group == group)
+        );
     }
 
     #[test]

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{SigSet, Signal};
 
+use super::guard::Guard;
 use super::process::Exit;
+use super::session::Session;
 use crate::instances::ignores;
 
 /// Whose end is reported; apps and sidecars count from 0.
@@ -21,8 +23,12 @@ pub(super) enum Who {
 /// One thing that happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Event {
+    /// SIGPIPE means that nobody reads the output any more.
     Signal(Signal),
-    Exited { who: Who, how: Exit },
+    Exited {
+        who: Who,
+        how: Exit,
+    },
 }
 
 /// The one queue of a run. What happens while somebody waits for something
@@ -32,6 +38,9 @@ pub(super) struct Events {
     sender: Sender<Event>,
     receiver: Receiver<Event>,
     kept: VecDeque<Event>,
+    /// Ctrl-C was pressed again: nothing is waited for any more.
+    impatient: bool,
+    guard: Option<Guard>,
 }
 
 /// How a wait ended.
@@ -46,6 +55,16 @@ pub(super) enum Waited<T> {
 /// Pause between two looks at something that has no event of its own.
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// A terminal and a wrapper such as npm both pass on one and the same Ctrl-C.
+/// Nobody presses it twice as fast.
+const ECHO: Duration = Duration::from_millis(100);
+
+/// A run that has not ended so long after its signal never will: its output
+/// is stuck. It takes up to five seconds each for sidecars, apps, authority.
+const OVERDUE: Duration = Duration::from_secs(25);
+/// The same after a second Ctrl-C.
+const IMPATIENT: Duration = Duration::from_secs(4);
+
 impl Events {
     pub(super) fn new() -> Self {
         let (sender, receiver) = channel();
@@ -53,6 +72,21 @@ impl Events {
             sender,
             receiver,
             kept: VecDeque::new(),
+            impatient: false,
+            guard: None,
+        }
+    }
+
+    /// Has children end that this program leaves behind when it is killed.
+    /// Without a guard, which needs a second process, the run does as well.
+    pub(super) fn post_guard(&mut self) {
+        self.guard = Guard::start().ok();
+    }
+
+    /// Tells the guard of a new child.
+    pub(super) fn guard(&self, session: &Session) {
+        if let Some(guard) = &self.guard {
+            guard.watch(session);
         }
     }
 
@@ -70,7 +104,17 @@ impl Events {
         let _ = signals.thread_block();
         let sender = self.sender();
         thread::spawn(move || {
+            let mut pressed: Option<Instant> = None;
             while let Ok(signal) = signals.wait() {
+                if signal == Signal::SIGINT {
+                    let before = pressed.replace(Instant::now());
+                    if before.is_some_and(|before| before.elapsed() < ECHO) {
+                        continue;
+                    }
+                    exit_after(before.map_or(OVERDUE, |_| IMPATIENT));
+                } else {
+                    exit_after(OVERDUE);
+                }
                 if sender.send(Event::Signal(signal)).is_err() {
                     return;
                 }
@@ -90,6 +134,15 @@ impl Events {
         self.receiver
             .recv()
             .expect("the queue holds a sender of its own")
+    }
+
+    /// The next event, if it comes before the deadline.
+    pub(super) fn next_before(&mut self, deadline: Instant) -> Option<Event> {
+        if let Some(event) = self.kept.pop_front() {
+            return Some(event);
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        self.receiver.recv_timeout(left).ok()
     }
 
     /// Whether a signal has come that nobody has dealt with.
@@ -125,18 +178,28 @@ impl Events {
         }
     }
 
-    /// Pauses, and tells whether the user has pressed Ctrl-C meanwhile.
-    /// Everything else is kept.
+    /// Pauses, and tells whether the user has pressed Ctrl-C meanwhile, or
+    /// had before. Everything else is kept.
     pub(super) fn impatient(&mut self, pause: Duration) -> bool {
-        match self.receiver.recv_timeout(pause) {
-            Ok(Event::Signal(Signal::SIGINT)) => true,
-            Ok(event) => {
-                self.kept.push_back(event);
-                false
-            }
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => false,
+        if self.impatient {
+            return true;
         }
+        match self.receiver.recv_timeout(pause) {
+            Ok(Event::Signal(Signal::SIGINT)) => self.impatient = true,
+            Ok(event) => self.kept.push_back(event),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+        }
+        self.impatient
     }
+}
+
+/// Ends this program at last, even if its output is stuck; the guard sees to
+/// the children.
+fn exit_after(patience: Duration) {
+    thread::spawn(move || {
+        thread::sleep(patience);
+        std::process::exit(1);
+    });
 }
 
 impl Event {
@@ -171,6 +234,17 @@ mod tests {
         assert_eq!(waited, Waited::Interrupted);
         assert_eq!(events.next(), app);
         assert_eq!(events.next(), daprd);
+    }
+
+    #[test]
+    fn impatience_lasts() {
+        let mut events = Events::new();
+        assert!(!events.impatient(Duration::ZERO));
+        let signal = Event::Signal(Signal::SIGINT);
+        events.sender().send(signal).unwrap();
+        assert!(events.impatient(Duration::from_secs(20)));
+        assert!(events.impatient(Duration::ZERO));
+        assert!(!events.signalled());
     }
 
     #[test]

@@ -11,6 +11,9 @@ pub(super) const RUN_FILE: &str = "run-file";
 pub(super) const KUBERNETES: &str = "kubernetes";
 pub(super) const ENABLE_MTLS: &str = "enable-mtls";
 pub(super) const APP_LOG_PREFIX: &str = "app-log-prefix";
+pub(super) const IMAGE: &str = "image";
+/// How a run starts its guard.
+pub(super) const GUARD: &str = "guard";
 
 /// Every flag of the command.
 pub(super) const FLAGS: &[Flag] = &[
@@ -105,7 +108,8 @@ pub(super) const FLAGS: &[Flag] = &[
         "Largest header block in KiB",
     )
     .hidden(),
-    Flag::text("image", "", "Not supported: apps run as processes").hidden(),
+    Flag::text(IMAGE, "", "Not supported: apps run as processes").hidden(),
+    Flag::bool(GUARD, "End the processes of a run that was killed").hidden(),
 ];
 
 /// Flags that mean something together with a run file.

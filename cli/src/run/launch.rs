@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Plan;
 use super::authority::Authority;
@@ -19,6 +19,9 @@ use crate::root::Root;
 
 /// How long a sidecar may take to listen, for each of its two APIs.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// When it is time to say what it is waiting for, or that an app does not
+/// listen: later than any healthy start.
+pub(super) const LATE: Duration = Duration::from_secs(5);
 
 /// Why an app was not started; the texts are Go's.
 #[derive(Debug, thiserror::Error)]
@@ -113,14 +116,17 @@ pub(super) enum Notice {
 }
 
 /// Waits until both APIs of sidecar `at` accept connections. `false` when
-/// there is nothing to wait for any more.
+/// there is nothing to wait for any more. A sidecar that takes its time is
+/// asked `why`.
 pub(super) fn await_sidecar(
     plan: &Plan,
     at: usize,
     events: &mut Events,
     mut tell: impl FnMut(Notice),
+    why: impl Fn() -> Option<String>,
 ) -> bool {
     let mut listening = true;
+    let mut late = Some(Instant::now() + LATE);
     for (api, endpoint) in [("HTTP", plan.http()), ("GRPC", plan.grpc())] {
         let place = match &endpoint {
             Endpoint::Tcp(port) => format!("port {port}"),
@@ -134,6 +140,13 @@ pub(super) fn await_sidecar(
             PATIENCE,
             |event: &Event| event.ends_start_of(at),
             || {
+                if late.is_some_and(|late| Instant::now() >= late) {
+                    late = None;
+                    let reason = why().unwrap_or_else(|| "it has not said why".to_owned());
+                    tell(Notice::Warning(format!(
+                        "The sidecar is not ready yet: {reason}"
+                    )));
+                }
                 connect(&endpoint, Duration::from_secs(1))
                     .map_err(|error| last = Some(error))
                     .ok()

@@ -6,26 +6,27 @@
 mod start;
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::app::Plan;
 use super::authority::Authority;
+use super::diagnose::{self, Source};
 use super::events::{Event, Events, Waited, Who};
-use super::launch;
+use super::launch::{self, LATE};
 use super::output::{Lines, Pump};
 use super::ports::Ports;
 use super::process::{Exit, Process, end};
 use crate::Cli;
 use crate::console::{self, Console, Level};
-use crate::instances::scan;
+use crate::instances::{in_foreground, scan};
 use crate::run_file::{self, FileApp};
 
 use start::StartError;
 
 /// How long the start of the next app is put off for an app that does not
-/// listen yet: enough for interpreters and virtual machines, and bearable for
-/// apps that wait for each other or listen elsewhere.
-const APP_PATIENCE: Duration = Duration::from_secs(10);
+/// listen yet, beyond [`LATE`]: enough for interpreters and virtual machines,
+/// and bearable for apps that wait for each other or listen elsewhere.
+const APP_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Runs all apps of the file until a signal comes.
 pub(super) fn run(cli: &Cli, file: &str, mtls: bool) -> u8 {
@@ -37,7 +38,8 @@ pub(super) fn run(cli: &Cli, file: &str, mtls: bool) -> u8 {
             return 1;
         }
     };
-    let contents = match run_file::load(&path, &cli.root) {
+    let warn = |line: String| console.warning(&format!("{}: {line}", path.display()));
+    let contents = match run_file::load(&path, &cli.root, warn) {
         Ok(contents) => contents,
         Err(error) => {
             console.failure_out(&format!("Error getting apps from config file: {error}"));
@@ -48,9 +50,10 @@ pub(super) fn run(cli: &Cli, file: &str, mtls: bool) -> u8 {
         console.failure_out("No apps to run");
         return 1;
     }
-    let events = Events::new();
+    let mut events = Events::new();
     events.listen_to_signals();
     lead_a_group(console);
+    events.post_guard();
     let mut runner = Runner {
         cli,
         path,
@@ -74,9 +77,12 @@ pub(super) fn run(cli: &Cli, file: &str, mtls: bool) -> u8 {
 }
 
 /// So that `dapr stop -f` of any version ends this program and nobody else.
+///
+/// Differs from Dapr: not when the terminal's Ctrl-C goes to the group there
+/// is, led by a script. It would not reach this program any more.
 fn lead_a_group(console: Console) {
     let zero = nix::unistd::Pid::from_raw(0);
-    if nix::unistd::getpgrp() == nix::unistd::getpid() {
+    if nix::unistd::getpgrp() == nix::unistd::getpid() || in_foreground() {
         return;
     }
     if let Err(error) = nix::unistd::setpgid(zero, zero) {
@@ -101,12 +107,17 @@ struct Runner<'a> {
 struct Started {
     plan: Plan,
     daprd: Process,
-    app: Option<Process>,
-    pumps: Vec<Pump>,
+    daprd_pump: Pump,
     daprd_lines: Lines,
     daprd_log: Option<PathBuf>,
+    app: Option<Process>,
+    app_pump: Option<Pump>,
     app_lines: Lines,
     app_log: Option<PathBuf>,
+    /// When an app that does not listen is told of.
+    late: Option<Instant>,
+    /// It was said before that the app's port is taken.
+    port_told: bool,
     /// How they ended by themselves.
     daprd_exit: Option<Exit>,
     app_exit: Option<Exit>,
@@ -126,14 +137,16 @@ impl Runner<'_> {
         let file = self.path.display().to_string();
         match self.try_start(wanted, &file) {
             Ok(()) | Err(StartError::Interrupted) => true,
-            Err(StartError::Check(error)) => {
-                console.failure(&format!(
-                    "Error validating run config for app {id:?} present in {file}: {error}"
-                ));
-                false
-            }
             Err(error) => {
-                console.failure(&format!("Error starting Dapr and app ({id:?}): {error}"));
+                console.failure(&match &error {
+                    StartError::Check { error, .. } => format!(
+                        "Error validating run config for app {id:?} present in {file}: {error}"
+                    ),
+                    error => format!("Error starting Dapr and app ({id:?}): {error}"),
+                });
+                if let Some(hint) = error.hint() {
+                    console.warning(hint);
+                }
                 false
             }
         }
@@ -144,6 +157,7 @@ impl Runner<'_> {
     ///
     /// Differs from Dapr, whose slower start makes up for not waiting.
     fn await_latest(&mut self) {
+        let console = self.cli.console;
         let Some(one) = self.started.last() else {
             return;
         };
@@ -157,10 +171,18 @@ impl Runner<'_> {
         };
         // The sidecar knows: it waits for the app's port itself.
         let ready = || launch::ready(&one.plan).then_some(());
-        if self.events.wait(APP_PATIENCE, pointless, ready) == Waited::TimedOut {
+        let mut waited = self.events.wait(LATE, pointless, ready);
+        if waited == Waited::TimedOut {
+            self.started[at].look_at_port(console);
+            waited = self.events.wait(APP_PATIENCE, pointless, || {
+                launch::ready(&self.started[at].plan).then_some(())
+            });
+        }
+        if waited == Waited::TimedOut {
+            let one = &self.started[at];
             let port = one.plan.app.port;
             one.daprd_lines.status(
-                self.cli.console,
+                console,
                 Level::Warning,
                 &format!("The App process does not listen on port {port} yet; going on"),
             );
@@ -171,7 +193,10 @@ impl Runner<'_> {
     fn watch(&mut self) {
         let console = self.cli.console;
         loop {
-            match self.events.next() {
+            let Some(event) = self.next() else {
+                continue;
+            };
+            match event {
                 Event::Signal(_) => return,
                 Event::Exited {
                     who: Who::Authority,
@@ -182,13 +207,28 @@ impl Runner<'_> {
                 Event::Exited {
                     who: Who::App(at),
                     how,
-                } => self.started[at].app_ended(console, how),
+                } => self.started[at].app_ended(console, how, &mut self.events),
                 Event::Exited {
                     who: Who::Daprd(at),
                     how,
-                } => self.started[at].daprd_ended(console, how),
+                } => self.started[at].daprd_ended(console, how, &mut self.events),
             }
         }
+    }
+
+    /// The next event; `None` when one of the apps was looked at instead.
+    fn next(&mut self) -> Option<Event> {
+        let due = |one: &Started| one.late;
+        let Some(late) = self.started.iter().filter_map(due).min() else {
+            return Some(self.events.next());
+        };
+        let event = self.events.next_before(late);
+        if event.is_none() {
+            for one in self.started.iter_mut().filter(|one| due(one) == Some(late)) {
+                one.look_at_port(self.cli.console);
+            }
+        }
+        event
     }
 
     /// Ends all sidecars, then all apps, then the authority.
@@ -207,12 +247,16 @@ impl Runner<'_> {
         let daprds = self.started.iter_mut().map(|one| &mut one.daprd).collect();
         end(daprds, &mut self.events);
         for one in self.started.iter().filter(|one| one.daprd_exit.is_none()) {
+            one.daprd_pump.finish(&mut self.events);
             one.daprd_lines
                 .status(console, Level::Success, "Exited Dapr successfully");
         }
         let apps = self.started.iter_mut().filter_map(|one| one.app.as_mut());
         end(apps.collect(), &mut self.events);
         for one in self.started.iter().filter(|one| one.app.is_some()) {
+            if let Some(pump) = &one.app_pump {
+                pump.finish(&mut self.events);
+            }
             match one.app_exit {
                 None => one
                     .daprd_lines
@@ -223,14 +267,9 @@ impl Runner<'_> {
                 Some(_) => {}
             }
         }
-        for one in &self.started {
-            for pump in &one.pumps {
-                pump.finish();
-            }
-            if one.plan.uses_sockets() {
-                for api in ["http", "grpc"] {
-                    let _ = std::fs::remove_file(one.plan.socket(api));
-                }
+        for one in self.started.iter().filter(|one| one.plan.uses_sockets()) {
+            for api in ["http", "grpc"] {
+                let _ = std::fs::remove_file(one.plan.socket(api));
             }
         }
         if let Some(authority) = self.authority.take() {
@@ -240,19 +279,68 @@ impl Runner<'_> {
 }
 
 impl Started {
-    fn app_ended(&mut self, console: Console, how: Exit) {
+    fn app_ended(&mut self, console: Console, how: Exit, events: &mut Events) {
         self.app_exit = Some(how);
-        if let Some(pump) = self.pumps.last() {
-            pump.finish();
+        self.late = None;
+        if let Some(pump) = &self.app_pump {
+            pump.finish(events);
         }
         let (level, message) = told(how, "Exited App", "The App process");
         self.app_lines.status(console, level, &message);
+        if !how.succeeded() {
+            self.explain_app(console, how);
+        }
     }
 
-    fn daprd_ended(&mut self, console: Console, how: Exit) {
+    /// Brings to the console what is in a file only, and the likely reason.
+    fn explain_app(&self, console: Console, how: Exit) {
+        let app = &self.plan.app;
+        if let Some(path) = self
+            .app_log
+            .as_ref()
+            .filter(|_| !self.app_lines.on_console())
+        {
+            console.warning(&format!(
+                "App {:?} ended ({how}). The end of {}:",
+                app.id,
+                path.display()
+            ));
+            for line in self.app_lines.recent().lines() {
+                console::out(&format!("    {line}\n"));
+            }
+        }
+        let session = self.app.as_ref().map(Process::pid);
+        if let Some(message) = diagnose::port_taken(app, session, Source::File)
+            && !self.port_told
+        {
+            console.warning(&message);
+        }
+    }
+
+    fn daprd_ended(&mut self, console: Console, how: Exit, events: &mut Events) {
         self.daprd_exit = Some(how);
+        self.daprd_pump.finish(events);
         let (level, message) = told(how, "Exited Dapr", "The daprd process");
         self.daprd_lines.status(console, level, &message);
+        if let Some(said) = self.daprd_lines.recent().reason()
+            && !how.succeeded()
+        {
+            console.warning(&format!(
+                "The sidecar of app {:?} ended ({how}). daprd said: {said}",
+                self.plan.app.id
+            ));
+        }
+    }
+
+    /// Says so when calls do not reach the app. Once is enough.
+    fn look_at_port(&mut self, console: Console) {
+        self.late = None;
+        let Some(app) = self.app.as_ref().filter(|_| self.app_exit.is_none()) else {
+            return;
+        };
+        if let Some(message) = diagnose::not_listening(&self.plan.app, app.pid(), Source::File) {
+            console.warning(&message);
+        }
     }
 }
 

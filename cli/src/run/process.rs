@@ -1,8 +1,8 @@
-//! Child processes that end whole: each leads its own process group, and
-//! none outlives this program.
+//! Child processes that end whole: each leads its own session, and none
+//! outlives this program.
 //!
 //! A child that ends stays a zombie until it is reaped here, so its process
-//! id, which is also its group's, cannot mean somebody else meanwhile.
+//! id, which is also its session's, cannot mean somebody else meanwhile.
 
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -13,15 +13,15 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::prctl::set_pdeathsig;
-use nix::sys::signal::{SigSet, SigmaskHow, Signal, killpg, sigprocmask};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
-use nix::unistd::{Pid, getpid, getppid};
+use nix::unistd::{Pid, getpid, getppid, setsid};
 
 use super::events::{Event, Events, Who};
-use crate::instances::group_runs;
+use super::session::{self, Session};
 
-/// How long a process may take to end before it is killed.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Between the death of a process and its being noticed.
+const NOTICE: Duration = Duration::from_secs(1);
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +35,7 @@ pub(super) enum Exit {
 pub(super) struct Process {
     child: Child,
     pid: Pid,
+    session: Session,
     exit: Arc<OnceLock<Exit>>,
 }
 
@@ -82,7 +83,7 @@ fn signal_name(number: i32) -> String {
 }
 
 impl Process {
-    /// Starts the command as the leader of its own process group. Its end is
+    /// Starts the command as the leader of its own session. Its end is
     /// reported as `who`.
     ///
     /// Only the main thread may call this: the child gets SIGTERM when the
@@ -91,10 +92,11 @@ impl Process {
     /// # Errors
     /// The program cannot be executed.
     pub(super) fn spawn(mut command: Command, who: Who, events: &Events) -> io::Result<Self> {
-        command.process_group(0);
-        die_with_parent(&mut command);
+        prepare(&mut command);
         let child = command.spawn()?;
-        let pid = Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX));
+        let pid = Pid::from_raw(child.id().cast_signed());
+        let session = Session::of(&command, pid.as_raw());
+        events.guard(&session);
         let exit = Arc::new(OnceLock::new());
         let sender = events.sender();
         let seen = Arc::clone(&exit);
@@ -104,7 +106,12 @@ impl Process {
             // Nobody listens any more when the run is over.
             let _ = sender.send(Event::Exited { who, how });
         });
-        Ok(Self { child, pid, exit })
+        Ok(Self {
+            child,
+            pid,
+            session,
+            exit,
+        })
     }
 
     pub(super) fn pid(&self) -> i32 {
@@ -121,35 +128,26 @@ impl Process {
         self.exit.get().copied()
     }
 
-    fn signal(&self, signal: Signal) {
-        // A group that is gone already is what was wanted.
-        let _ = killpg(self.pid, signal);
-    }
-
-    fn gone(&self) -> bool {
-        self.exit().is_some() && !group_runs(self.pid.as_raw())
+    /// Takes a leader that has ended out of the process table. Not one that
+    /// even SIGKILL does not end: it would have to be waited for.
+    fn reap(&mut self) {
+        let deadline = Instant::now() + NOTICE;
+        while self.exit().is_none() {
+            if Instant::now() >= deadline {
+                return;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        let _ = self.child.wait();
     }
 }
 
-/// Ends processes with everything they started: SIGTERM, and SIGKILL for what
-/// is left after five seconds or when the user is impatient.
-pub(super) fn end(mut processes: Vec<&mut Process>, events: &mut Events) {
-    for process in &processes {
-        process.signal(Signal::SIGTERM);
-        // A stopped process would not notice.
-        process.signal(Signal::SIGCONT);
-    }
-    let deadline = Instant::now() + PATIENCE;
-    while !processes.iter().all(|process| process.gone()) {
-        if Instant::now() >= deadline || events.impatient(Duration::from_millis(10)) {
-            break;
-        }
-    }
-    for process in &mut processes {
-        if !process.gone() {
-            process.signal(Signal::SIGKILL);
-        }
-        let _ = process.child.wait();
+/// Ends processes with everything they started.
+pub(super) fn end(processes: Vec<&mut Process>, events: &mut Events) {
+    let sessions: Vec<Session> = processes.iter().map(|one| one.session.clone()).collect();
+    session::end_all(&sessions, |pause| events.impatient(pause));
+    for process in processes {
+        process.reap();
     }
 }
 
@@ -165,16 +163,20 @@ fn wait_without_reaping(pid: Pid) -> Exit {
     }
 }
 
-/// Lets the child start with no signal blocked, and get SIGTERM when this
-/// program ends, however it ends.
+/// Lets the child start with no signal blocked, as the leader of a session
+/// without a terminal, and get SIGTERM when this program ends, however it ends.
+///
+/// Without a terminal it may read from one all the same, which would stop it
+/// in a background group of the terminal's own session.
 #[expect(
     unsafe_code,
     reason = "the only way to ask for the parent-death signal is between fork and exec"
 )]
-fn die_with_parent(command: &mut Command) {
+fn prepare(command: &mut Command) {
     let parent = getpid();
     let prepare = move || {
         sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
+        setsid()?;
         set_pdeathsig(Signal::SIGTERM)?;
         if getppid() != parent {
             // It ended before the signal was asked for.
@@ -182,7 +184,7 @@ fn die_with_parent(command: &mut Command) {
         }
         Ok(())
     };
-    // SAFETY: the closure makes three system calls on values it owns; it
+    // SAFETY: the closure makes four system calls on values it owns; it
     // neither allocates nor takes a lock.
     unsafe {
         command.pre_exec(prepare);
@@ -192,6 +194,7 @@ fn die_with_parent(command: &mut Command) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::instances::living;
 
     #[test]
     fn exits_read_like_gos() {
@@ -202,16 +205,21 @@ mod tests {
         assert!(Exit::Status(0).succeeded() && !Exit::Status(1).succeeded());
     }
 
+    fn runs(session: i32) -> bool {
+        living().iter().any(|one| one.session == session)
+    }
+
     #[test]
-    fn a_group_ends_whole() {
+    fn a_session_ends_whole() {
         let mut events = Events::new();
-        let mut command = Command::new("sh");
-        command.args(["-c", "sleep 1000 & exec sleep 1000"]);
+        let mut command = Command::new("bash");
+        // Job control gives the one in the background its own group.
+        command.args(["-c", "set -m; sleep 1000 & exec sleep 1000"]);
         let mut process = Process::spawn(command, Who::App(0), &events).unwrap();
-        let group = process.pid();
-        assert!(group_runs(group));
+        let session = process.pid();
+        assert!(runs(session));
         end(vec![&mut process], &mut events);
-        assert!(!group_runs(group));
+        assert!(!runs(session));
         assert_eq!(process.exit(), Some(Exit::Signal(15)));
     }
 
@@ -225,9 +233,9 @@ mod tests {
             panic!("no signal was sent");
         };
         assert_eq!((who, how), (Who::App(0), Exit::Status(3)));
-        let group = process.pid();
-        assert!(group_runs(group));
+        let session = process.pid();
+        assert!(runs(session));
         end(vec![&mut process], &mut events);
-        assert!(!group_runs(group));
+        assert!(!runs(session));
     }
 }

@@ -2,12 +2,14 @@
 
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Instant;
 
 use super::app::{App, Mtls, Plan};
 use super::authority::{Authority, AuthorityError};
-use super::checks::check;
+use super::checks::{CheckError, check};
+use super::diagnose::{self, Source};
 use super::events::{Event, Events, Who};
-use super::launch::{self, Notice};
+use super::launch::{self, LATE, Notice};
 use super::output::{Lines, Pump, Stream};
 use super::ports::Ports;
 use super::process::{Exit, Process, end};
@@ -23,6 +25,7 @@ pub(super) fn run(cli: &Cli, app: App, prefix: bool, mtls: bool) -> u8 {
     let console = cli.console;
     let mut events = Events::new();
     events.listen_to_signals();
+    events.post_guard();
     if app.command.is_empty() {
         console::out(&warn_without_command());
     }
@@ -35,6 +38,12 @@ pub(super) fn run(cli: &Cli, app: App, prefix: bool, mtls: bool) -> u8 {
         Ok(plan) => plan,
         Err(error) => {
             console.failure(&error.to_string());
+            if let CheckError::Port(error) = &error {
+                tell(
+                    console,
+                    diagnose::port_refused(error, &running, Source::Flags),
+                );
+            }
             return 1;
         }
     };
@@ -57,6 +66,13 @@ pub(super) fn run(cli: &Cli, app: App, prefix: bool, mtls: bool) -> u8 {
     status
 }
 
+/// A warning, if there is something to warn of.
+fn tell(console: Console, message: Option<String>) {
+    if let Some(message) = message {
+        console.warning(&message);
+    }
+}
+
 fn warn_without_command() -> String {
     let text = "WARNING: no application command found.";
     if console::coloured() {
@@ -73,27 +89,40 @@ fn with_authority(
     events: &mut Events,
 ) -> u8 {
     let console = cli.console;
+    let port_told = advise(console, plan);
     announce(console, plan);
     let started = launch::daprd(plan, &cli.root, authority, console.json)
         .map_err(|error| error.to_string())
-        .and_then(|command| {
+        .and_then(|mut command| {
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
             let program = command.get_program().to_string_lossy().into_owned();
             Process::spawn(command, Who::Daprd(0), events)
                 .map_err(|error| format!("fork/exec {program}: {error}"))
         });
-    let daprd = match started {
+    let mut daprd = match started {
         Ok(daprd) => daprd,
         Err(message) => {
             console.failure(&message);
             return 1;
         }
     };
+    // Read, not inherited, to know what it complained about.
+    let daprd_lines = Lines::to_console("", Stream::Out);
+    let (out, err) = daprd.take_output();
+    let mut daprd_pumps = Vec::new();
+    daprd_pumps.extend(out.map(|pipe| Pump::start(pipe, daprd_lines.clone(), events)));
+    let lines = daprd_lines.on(Stream::Err);
+    daprd_pumps.extend(err.map(|pipe| Pump::start(pipe, lines, events)));
     let mut run = Run {
         console,
         plan,
         daprd,
+        daprd_lines,
+        daprd_pumps,
         app: None,
-        pumps: Vec::new(),
+        app_pumps: Vec::new(),
+        late: None,
+        port_told,
         failed: false,
     };
     if !run.start(prefix, events) {
@@ -101,6 +130,21 @@ fn with_authority(
     }
     run.watch(events);
     run.finish(events)
+}
+
+/// Says what will hardly go well. `true` when the app's port is taken.
+fn advise(console: Console, plan: &Plan) -> bool {
+    let app = &plan.app;
+    for note in diagnose::same_id(app, &scan()) {
+        console.info(&note);
+    }
+    tell(console, diagnose::protocol(app, Source::Flags));
+    // Without a command the app is expected to run already.
+    let taken = diagnose::port_taken(app, None, Source::Flags);
+    let taken = taken.filter(|_| !app.command.is_empty());
+    let port_told = taken.is_some();
+    tell(console, taken);
+    port_told
 }
 
 fn announce(console: Console, plan: &Plan) {
@@ -126,8 +170,14 @@ struct Run<'a> {
     console: Console,
     plan: &'a Plan,
     daprd: Process,
+    daprd_lines: Lines,
+    daprd_pumps: Vec<Pump>,
     app: Option<Process>,
-    pumps: Vec<Pump>,
+    app_pumps: Vec<Pump>,
+    /// When an app that does not listen is told of.
+    late: Option<Instant>,
+    /// It was said before that the app's port is taken.
+    port_told: bool,
     /// Whether the app or the sidecar ended badly by itself.
     failed: bool,
 }
@@ -141,13 +191,15 @@ impl Run<'_> {
             Notice::Warning(text) => console.warning(&text),
         };
         // With an app port the sidecar itself waits, for the app.
-        if self.plan.app.port <= 0 && !launch::await_sidecar(self.plan, 0, events, tell) {
+        let why = || self.daprd_lines.recent().complaint();
+        if self.plan.app.port <= 0 && !launch::await_sidecar(self.plan, 0, events, tell, why) {
             return true;
         }
         if !self.plan.app.command.is_empty()
-            && let Err(message) = self.start_app(prefix, events)
+            && let Err(refusal) = self.start_app(prefix, events)
         {
-            console.failure(&message);
+            console.failure(&refusal.message);
+            self::tell(console, refusal.hint);
             end(vec![&mut self.daprd], events);
             console.success("Start App failed, try to stop Dapr successfully");
             return false;
@@ -164,27 +216,34 @@ impl Run<'_> {
         true
     }
 
-    fn start_app(&mut self, prefix: bool, events: &Events) -> Result<(), String> {
-        let name = &self.plan.app.command[0];
-        let mut command = launch::app(self.plan, Path::new("."))
-            .map_err(|error| format!("Failed to find command {name}: {error}"))?;
+    fn start_app(&mut self, prefix: bool, events: &Events) -> Result<(), Refusal> {
+        let here = Path::new(".");
+        let words = &self.plan.app.command;
+        let name = &words[0];
+        let mut command = launch::app(self.plan, here).map_err(|error| Refusal {
+            message: format!("Failed to find command {name}: {error}"),
+            hint: diagnose::not_a_program(words, here, &error, Source::Flags),
+        })?;
         if prefix {
-            // The app is in the background of the terminal, where reading
-            // from it would stop the app.
+            // The app's questions would not be seen before their lines end.
             if std::io::IsTerminal::is_terminal(&std::io::stdin()) {
                 command.stdin(Stdio::null());
             }
             command.stdout(Stdio::piped()).stderr(Stdio::piped());
         }
-        let mut process = Process::spawn(command, Who::App(0), events)
-            .map_err(|error| format!("fork/exec {name}: {error}"))?;
+        let mut process =
+            Process::spawn(command, Who::App(0), events).map_err(|error| Refusal {
+                message: format!("fork/exec {name}: {error}"),
+                hint: diagnose::not_executable(name, here, &error),
+            })?;
         let (out, err) = process.take_output();
         let lines = |stream| Lines::to_console(PREFIX, stream);
-        self.pumps
-            .extend(out.map(|pipe| Pump::start(pipe, lines(Stream::Out))));
-        self.pumps
-            .extend(err.map(|pipe| Pump::start(pipe, lines(Stream::Err))));
+        self.app_pumps
+            .extend(out.map(|pipe| Pump::start(pipe, lines(Stream::Out), events)));
+        self.app_pumps
+            .extend(err.map(|pipe| Pump::start(pipe, lines(Stream::Err), events)));
         self.app = Some(process);
+        self.late = (self.plan.app.port > 0).then(|| Instant::now() + LATE);
         Ok(())
     }
 
@@ -220,7 +279,16 @@ impl Run<'_> {
     /// Waits for the end of something that ends the run.
     fn watch(&mut self, events: &mut Events) {
         loop {
-            match events.next() {
+            let event = match self.late {
+                None => Some(events.next()),
+                Some(late) => events.next_before(late),
+            };
+            let Some(event) = event else {
+                self.late = None;
+                self.look_at_port();
+                continue;
+            };
+            match event {
                 Event::Signal(_) => return,
                 Event::Exited {
                     who: Who::Authority,
@@ -231,17 +299,25 @@ impl Run<'_> {
                 Event::Exited {
                     who: Who::App(_),
                     how,
-                } => return self.app_ended(how),
+                } => return self.app_ended(how, events),
                 Event::Exited {
                     who: Who::Daprd(_),
                     how,
-                } => return self.daprd_ended(how),
+                } => return self.daprd_ended(how, events),
             }
         }
     }
 
-    fn app_ended(&mut self, how: Exit) {
-        self.finish_output();
+    /// Says so when calls do not reach the app.
+    fn look_at_port(&self) {
+        if let Some(app) = &self.app {
+            let message = diagnose::not_listening(&self.plan.app, app.pid(), Source::Flags);
+            tell(self.console, message);
+        }
+    }
+
+    fn app_ended(&mut self, how: Exit, events: &mut Events) {
+        drain(&self.app_pumps, events);
         self.failed |= !how.succeeded();
         match how {
             Exit::Status(0) => self.console.success("Exited App successfully"),
@@ -253,15 +329,23 @@ impl Run<'_> {
                 how.signal().unwrap_or_default()
             )),
         }
+        if !how.succeeded() && !self.port_told {
+            let session = self.app.as_ref().map(Process::pid);
+            let message = diagnose::port_taken(&self.plan.app, session, Source::Flags);
+            tell(self.console, message);
+        }
     }
 
-    fn daprd_ended(&mut self, how: Exit) {
+    fn daprd_ended(&mut self, how: Exit, events: &mut Events) {
+        drain(&self.daprd_pumps, events);
         self.failed |= !how.succeeded();
         if how.succeeded() {
             self.console.success("Exited Dapr successfully");
         } else {
             self.console
                 .failure(&format!("The daprd process exited with error code: {how}"));
+            let said = self.daprd_lines.recent().reason();
+            tell(self.console, said.map(|said| format!("daprd said: {said}")));
         }
     }
 
@@ -272,6 +356,7 @@ impl Run<'_> {
         match self.daprd.exit() {
             None => {
                 end(vec![&mut self.daprd], events);
+                drain(&self.daprd_pumps, events);
                 console.success("Exited Dapr successfully");
             }
             Some(how) => {
@@ -285,7 +370,7 @@ impl Run<'_> {
             let by_itself = app.exit();
             // Also when the app has ended: it may have left something behind.
             end(vec![&mut app], events);
-            self.finish_output();
+            drain(&self.app_pumps, events);
             match by_itself {
                 None => console.success("Exited App successfully"),
                 Some(Exit::Status(0)) => {}
@@ -302,10 +387,18 @@ impl Run<'_> {
         }
         u8::from(self.failed)
     }
+}
 
-    fn finish_output(&self) {
-        for pump in &self.pumps {
-            pump.finish();
-        }
+/// Why the app was not started.
+struct Refusal {
+    message: String,
+    /// What to do about it, where that is known.
+    hint: Option<String>,
+}
+
+/// Waits until everything is written.
+fn drain(pumps: &[Pump], events: &mut Events) {
+    for pump in pumps {
+        pump.finish(events);
     }
 }

@@ -3,12 +3,14 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Instant;
 
 use super::super::app::{Mtls, Plan};
 use super::super::authority::{Authority, AuthorityError};
 use super::super::checks::{CheckError, check};
+use super::super::diagnose::{self, Source};
 use super::super::events::Who;
-use super::super::launch::{self, LookUpError, Notice};
+use super::super::launch::{self, LATE, LookUpError, Notice};
 use super::super::output::{Lines, Pump};
 use super::super::process::{Exit, Process};
 use super::super::register::{RegisterError, Registrar};
@@ -21,18 +23,25 @@ use crate::run_file::{Destination, FileApp};
 /// Why an app of the file was not started.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StartError {
-    #[error(transparent)]
-    Check(#[from] CheckError),
+    #[error("{error}")]
+    Check {
+        error: CheckError,
+        hint: Option<String>,
+    },
     #[error(transparent)]
     Authority(#[from] AuthorityError),
     #[error(transparent)]
     Daprd(#[from] NotFound),
-    #[error(transparent)]
-    App(#[from] LookUpError),
+    #[error("{error}")]
+    App {
+        error: LookUpError,
+        hint: Option<String>,
+    },
     #[error("fork/exec {program}: {source}")]
     Spawn {
         program: String,
         source: std::io::Error,
+        hint: Option<String>,
     },
     #[error("error creating log file {}: {source}", .path.display())]
     Log {
@@ -46,6 +55,18 @@ pub(super) enum StartError {
     Interrupted,
 }
 
+impl StartError {
+    /// What to do about it, where that is known.
+    pub(super) fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Check { hint, .. } | Self::App { hint, .. } | Self::Spawn { hint, .. } => {
+                hint.as_deref()
+            }
+            _ => None,
+        }
+    }
+}
+
 impl Runner<'_> {
     pub(super) fn try_start(&mut self, wanted: &FileApp, file: &str) -> Result<(), StartError> {
         let console = self.cli.console;
@@ -57,12 +78,31 @@ impl Runner<'_> {
             &mut self.ports,
             self.mtls,
         );
-        let plan = checked?;
+        let plan = checked.map_err(|error| StartError::Check {
+            hint: match &error {
+                CheckError::Port(error) => diagnose::port_refused(error, &running, Source::File),
+                _ => None,
+            },
+            error,
+        })?;
+        for note in diagnose::same_id(&plan.app, &running) {
+            console.info(&note);
+        }
+        let mut warnings = vec![diagnose::protocol(&plan.app, Source::File)];
+        let mut port_told = false;
         if plan.app.command.is_empty() {
             let id = &plan.app.id;
-            console.warning(&format!(
+            warnings.push(Some(format!(
                 "No application command found for app {id:?} present in {file}"
-            ));
+            )));
+        } else {
+            warnings.push(diagnose::shell_words(&plan.app.command));
+            let taken = diagnose::port_taken(&plan.app, None, Source::File);
+            port_told = taken.is_some();
+            warnings.push(taken);
+        }
+        for warning in warnings.into_iter().flatten() {
+            console.warning(&warning);
         }
         if plan.mtls == Mtls::Own && self.authority.is_none() {
             let root = &self.cli.root;
@@ -76,7 +116,10 @@ impl Runner<'_> {
 
         let at = self.started.len();
         let started = self.launch(wanted, plan, at)?;
-        self.started.push(started);
+        self.started.push(Started {
+            port_told,
+            ..started
+        });
         self.attach_app(wanted, at)?;
         self.register(at);
         if let Some(how) = self.started[at].daprd.exit() {
@@ -101,7 +144,7 @@ impl Runner<'_> {
         let open = |what: &str, destination: Destination| {
             log_file(
                 &logs,
-                &format!("{}_{what}_{stamp}.log", plan.app.id),
+                &format!("{}_{what}_{stamp}", plan.app.id),
                 destination,
             )
         };
@@ -121,16 +164,19 @@ impl Runner<'_> {
         let daprd_lines = Lines::to_log(String::new(), wanted.daprd_log.console(), daprd_file);
         let prefix = format!("== APP - {} == ", plan.app.id);
         let app_lines = Lines::to_log(prefix, wanted.app_log.console(), app_file);
-        let (daprd, pump) = self.spawn(command, Who::Daprd(at), &daprd_lines)?;
+        let (daprd, daprd_pump) = self.spawn(command, Who::Daprd(at), &daprd_lines)?;
         Ok(Started {
             plan,
             daprd,
-            app: None,
-            pumps: vec![pump],
+            daprd_pump,
             daprd_lines,
             daprd_log,
+            app: None,
+            app_pump: None,
             app_lines,
             app_log,
+            late: None,
+            port_told: false,
             daprd_exit: None,
             app_exit: None,
         })
@@ -141,12 +187,13 @@ impl Runner<'_> {
         let console = self.cli.console;
         let one = &self.started[at];
         if one.plan.app.port <= 0 {
-            let lines = one.daprd_lines.clone();
+            let lines = &one.daprd_lines;
             let tell = |notice| match notice {
                 Notice::Info(text) => lines.status(console, Level::Info, &text),
                 Notice::Warning(text) => lines.status(console, Level::Warning, &text),
             };
-            if !launch::await_sidecar(&one.plan, at, &mut self.events, tell) {
+            let why = || lines.recent().complaint();
+            if !launch::await_sidecar(&one.plan, at, &mut self.events, tell, why) {
                 return Err(match one.daprd.exit() {
                     Some(how) => self.died(at, how),
                     None => StartError::Interrupted,
@@ -156,13 +203,19 @@ impl Runner<'_> {
         if one.plan.app.command.is_empty() {
             return Ok(());
         }
-        let mut command = launch::app(&one.plan, &wanted.directory)?;
-        command.current_dir(&wanted.directory);
+        let words = &one.plan.app.command;
+        let directory = &wanted.directory;
+        let mut command = launch::app(&one.plan, directory).map_err(|error| StartError::App {
+            hint: diagnose::not_a_program(words, directory, &error, Source::File),
+            error,
+        })?;
+        command.current_dir(directory);
         let lines = one.app_lines.clone();
         let (app, pump) = self.spawn(command, Who::App(at), &lines)?;
         let one = &mut self.started[at];
         one.app = Some(app);
-        one.pumps.push(pump);
+        one.app_pump = Some(pump);
+        one.late = (one.plan.app.port > 0).then(|| Instant::now() + LATE);
         Ok(())
     }
 
@@ -175,15 +228,18 @@ impl Runner<'_> {
         lines: &Lines,
     ) -> Result<(Process, Pump), StartError> {
         let program = command.get_program().to_string_lossy().into_owned();
+        let directory = command.get_current_dir().unwrap_or_else(|| Path::new("."));
+        let directory = directory.to_owned();
         let failed = |source| StartError::Spawn {
             program: program.clone(),
+            hint: diagnose::not_executable(&program, &directory, &source),
             source,
         };
         let (reader, writer) = std::io::pipe().map_err(failed)?;
         let twin = writer.try_clone().map_err(failed)?;
         command.stdin(Stdio::null()).stdout(writer).stderr(twin);
         let process = Process::spawn(command, who, &self.events).map_err(failed)?;
-        Ok((process, Pump::start(reader, lines.clone())))
+        Ok((process, Pump::start(reader, lines.clone(), &self.events)))
     }
 
     /// Tells the sidecar who started it. Problems are warnings in its log.
@@ -221,14 +277,17 @@ impl Runner<'_> {
         }
     }
 
-    fn died(&self, at: usize, how: Exit) -> StartError {
+    fn died(&mut self, at: usize, how: Exit) -> StartError {
         let one = &self.started[at];
-        for pump in &one.pumps {
-            pump.finish();
-        }
-        let reason = match &one.daprd_log {
-            None => "see its output above".to_owned(),
-            Some(path) => last_line(path).unwrap_or_else(|| format!("see {}", path.display())),
+        one.daprd_pump.finish(&mut self.events);
+        let recent = one.daprd_lines.recent();
+        let reason = match (recent.reason(), &one.daprd_log) {
+            (Some(reason), _) => reason,
+            (None, None) => "see its output above".to_owned(),
+            (None, Some(path)) => match recent.lines().pop() {
+                Some(line) => line.trim().to_owned(),
+                None => format!("see {}", path.display()),
+            },
         };
         StartError::DaprdEnded { how, reason }
     }
@@ -243,16 +302,20 @@ fn log_file(
     if !destination.file() {
         return Ok(None);
     }
-    let path = directory.join(name);
-    match std::fs::create_dir_all(directory).and_then(|()| File::create(&path)) {
-        Ok(file) => Ok(Some((path, file))),
-        Err(source) => Err(StartError::Log { path, source }),
+    let failed = |path: &Path, source| StartError::Log {
+        path: path.to_owned(),
+        source,
+    };
+    std::fs::create_dir_all(directory).map_err(|source| failed(directory, source))?;
+    // Two instances of one app may start within the same second.
+    let names = (2..).map(|number| format!("{name}_{number}.log"));
+    for name in std::iter::once(format!("{name}.log")).chain(names) {
+        let path = directory.join(name);
+        match File::create_new(&path) {
+            Ok(file) => return Ok(Some((path, file))),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(source) => return Err(failed(&path, source)),
+        }
     }
-}
-
-/// The last line that says something.
-fn last_line(path: &Path) -> Option<String> {
-    let text = std::fs::read_to_string(path).ok()?;
-    let line = text.lines().rev().find(|line| !line.trim().is_empty())?;
-    Some(line.trim().to_owned())
+    Ok(None)
 }
