@@ -35,7 +35,7 @@ fn unknown_words_end_in_255_with_usage() {
 #[test]
 fn unknown_commands_end_in_255() {
     let place = Place::new();
-    for command in ["publish", "workflow", "dashboard", "status"] {
+    for command in ["publish", "workflow"] {
         let done = place.run(&[command, "--x"]);
         let message = format!("unknown command {command:?} for \"dapr\"\n");
         assert_eq!(done.code, Some(255));
@@ -122,10 +122,6 @@ fn values_that_make_no_sense_end_in_1() {
         (
             &["invoke", "-a", "a", "-m", "m", "-f", "nope.json"],
             "Error reading payload from 'nope.json'. Error: No such file or directory (os error 2)",
-        ),
-        (
-            &["list", "-k"],
-            "--kubernetes is not available yet: commands for clusters come with a later release",
         ),
         (
             &["run", "--image", "x", "--", "true"],
@@ -290,7 +286,8 @@ fn checks_fail_before_anything_starts() {
     ] {
         let line = [&["run", "-a", "x"], line, &["--", "true"]].concat();
         let done = place.run_with(&daprd, &line);
-        assert_eq!((done.code, done.out.as_str()), (Some(1), ""), "{line:?}");
+        assert_eq!(done.code, Some(1), "{line:?}");
+        assert!(!done.out.contains("Starting Dapr"), "{}", done.out);
         assert_eq!(done.err, format!("❌  {message}\n"));
     }
 }

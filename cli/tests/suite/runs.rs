@@ -221,7 +221,7 @@ fn nothing_outlives_a_run_that_is_killed() {
         Running::start(place.dapr(&["run", "--app-id", &id("killed"), "--", "sleep", "1000"]));
     run.line("You're up and running!");
     let text = place.path().display().to_string();
-    assert_eq!(processes_with(&text).len(), 4);
+    assert_eq!(processes_with(&text).len(), 5);
     kill("-KILL", run.pid());
     eventually(|| processes_with(&text).is_empty().then_some(()));
 }
