@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use nix::sys::signal::Signal;
-use tests::{RawApp, Sidecar, holds};
+use tempfile::TempDir;
+use tests::{GrpcApp, GrpcClient, GrpcRequest, RawApp, Sidecar, SidecarBuilder, holds};
 
 use super::network::{Lan, Machine, Version, alone};
 use crate::fidelity::refusal;
@@ -88,12 +89,12 @@ fn all_instances_of_an_app_are_called() {
 }
 
 /// A callee that is called, ends, and is called again elsewhere.
-fn restart(end: impl Fn(&Sidecar)) {
+fn restart(end: impl Fn(&Sidecar), caller: impl Fn(SidecarBuilder) -> SidecarBuilder) {
     let lan = Lan::new();
     let [there, here]: [Machine; 2] = lan.machines();
     let app = there.app();
     let before = there.serve("callee", &app);
-    let caller = here.caller();
+    let caller = here.with(|| caller(here.sidecar("caller")).run());
     here.call(&caller, "callee").expect(200, "ok");
     let port = before.internal();
     end(&before);
@@ -105,19 +106,59 @@ fn restart(end: impl Fn(&Sidecar)) {
     }
 }
 
+fn stop(callee: &Sidecar) {
+    callee.signal(Signal::SIGTERM);
+    callee.wait_for_code(0);
+}
+
+fn kill(callee: &Sidecar) {
+    callee.kill();
+}
+
 #[test]
 fn an_app_that_was_restarted_is_found_by_the_next_call() {
-    alone(|| {
-        restart(|callee| {
-            callee.signal(Signal::SIGTERM);
-            callee.wait_for_code(0);
-        });
-    });
+    alone(|| restart(stop, |caller| caller));
 }
 
 #[test]
 fn an_app_that_was_killed_and_restarted_is_found_by_the_next_call() {
-    alone(|| restart(|callee| callee.kill()));
+    alone(|| restart(kill, |caller| caller));
+}
+
+/// A user's policy counts tries on apps, not where names lag behind.
+#[test]
+fn a_killed_app_is_found_by_the_next_call_even_without_retries() {
+    let resources = TempDir::new().unwrap();
+    let policy = "apiVersion: dapr.io/v1alpha1\nkind: Resiliency\nmetadata: {name: none}\n\
+                  spec: {policies: {timeouts: {long: 60s}}, targets: {apps: {callee: {timeout: long}}}}\n";
+    std::fs::write(resources.path().join("policy.yaml"), policy).unwrap();
+    alone(|| {
+        let folder = resources.path().to_str().unwrap();
+        restart(kill, |caller| caller.flag("resources-path", folder));
+    });
+}
+
+#[test]
+fn a_killed_grpc_app_is_found_by_the_next_call() {
+    alone(|| {
+        let lan = Lan::new();
+        let [there, here]: [Machine; 2] = lan.machines();
+        let app = there.with(GrpcApp::kinds);
+        let serve = || there.with(|| there.sidecar("callee").grpc_app(&app).run());
+        let before = serve();
+        let caller = here.caller();
+        let call = || {
+            let client = here.with(|| GrpcClient::connect(caller.grpc())).unwrap();
+            let request = GrpcRequest::new("/testing.Kinds/Unary").to("callee");
+            client.call(&request, &["hi"]).unwrap().expect_ok(&["hi"]);
+        };
+        call();
+        before.kill();
+        let _after = serve();
+        let began = Instant::now();
+        call();
+        println!("callee was found and called in {:?}", began.elapsed());
+    });
 }
 
 #[test]
