@@ -41,11 +41,16 @@ pub(crate) enum Kind {
     Text,
     /// Several texts: repeatable, and each value may be a CSV line.
     List,
+    /// Several texts: repeatable, each value taken as it is.
+    Array,
     /// `--x` or `--x=true|false`; a separate word is never its value.
     Bool,
     /// A signed whole number.
     Int,
 }
+
+/// Every command takes it.
+const HELP: Flag = Flag::bool("help", "Print this help message").short('h');
 
 /// Flags that every command takes.
 pub(crate) const GLOBAL: &[Flag] = &[
@@ -88,6 +93,10 @@ impl Flag {
         Self::new(name, Kind::List, "", help)
     }
 
+    pub(crate) const fn array(name: &'static str, help: &'static str) -> Self {
+        Self::new(name, Kind::Array, "", help)
+    }
+
     /// A boolean that is off unless given.
     pub(crate) const fn bool(name: &'static str, help: &'static str) -> Self {
         Self::new(name, Kind::Bool, "false", help)
@@ -122,6 +131,11 @@ impl Flag {
         self
     }
 
+    /// Whether usage texts and completion show it.
+    pub(crate) const fn visible(&self) -> bool {
+        !self.hidden && self.deprecated.is_none()
+    }
+
     /// The help sentence. An empty one means that daprd's flag of the same
     /// meaning has it, so that it is written once.
     pub(crate) fn describe(&self) -> &'static str {
@@ -133,4 +147,17 @@ impl Flag {
             .find(|flag| flag.run_flag == Some(self.name))
             .map_or("", |flag| flag.help)
     }
+}
+
+/// All flags of a command that has these of its own, which stand in front of
+/// global ones of the same name.
+pub(crate) fn with_global(own: &[Flag]) -> Vec<Flag> {
+    let own = own.iter().copied();
+    own.clone().chain([HELP]).chain(inherited(own)).collect()
+}
+
+/// The global flags that a command with these flags does not have itself.
+fn inherited(own: impl Iterator<Item = Flag> + Clone) -> impl Iterator<Item = Flag> {
+    let shadowed = move |global: &Flag| own.clone().any(|flag| flag.name == global.name);
+    GLOBAL.iter().copied().filter(move |flag| !shadowed(flag))
 }

@@ -3,7 +3,7 @@
 //! Marks, the two spaces and the streams are matched on by scripts. Writing
 //! never fails: a reader that went away is not this program's problem.
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 
 /// What a status line means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +64,24 @@ impl Console {
         out(&self.marked(Level::Warning, message));
     }
 
+    /// Standard error, for commands whose standard output is data.
+    pub(crate) fn warning_err(self, message: &str) {
+        err(&self.marked(Level::Warning, message));
+    }
+
+    /// Writes what a command was asked for to standard output, and returns its
+    /// exit status: data that did not get there must not look whole.
+    pub(crate) fn data(self, bytes: &[u8]) -> u8 {
+        match write_out(bytes) {
+            // `head` has seen enough.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                self.failure(&format!("error writing to standard output: {error}"));
+                1
+            }
+            _ => 0,
+        }
+    }
+
     /// Standard output.
     pub(crate) fn pending(self, message: &str) {
         out(&self.marked(Level::Pending, message));
@@ -106,8 +124,13 @@ pub(crate) fn out(text: &str) {
 
 /// Writes bytes to standard output at once.
 pub(crate) fn out_bytes(bytes: &[u8]) {
-    let mut stream = std::io::stdout().lock();
-    let _ = stream.write_all(bytes).and_then(|()| stream.flush());
+    let _ = write_out(bytes);
+}
+
+/// As [`out_bytes`], for those who must know.
+pub(crate) fn write_out(bytes: &[u8]) -> io::Result<()> {
+    let mut stream = io::stdout().lock();
+    stream.write_all(bytes).and_then(|()| stream.flush())
 }
 
 /// Writes text to standard error.

@@ -4,9 +4,10 @@
 //! request has its own connection, which keeps reading simple.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::thread;
 use std::time::Duration;
 
 /// Where a sidecar's HTTP API listens.
@@ -62,13 +63,15 @@ pub(crate) fn send(
             };
             stream.set_read_timeout(patience)?;
             stream.set_write_timeout(patience)?;
-            exchange(stream, &format!("127.0.0.1:{port}"), request)
+            let end = || stream.shutdown(Shutdown::Both);
+            exchange(&stream, end, &format!("127.0.0.1:{port}"), request)
         }
         Endpoint::Unix(path) => {
             let stream = UnixStream::connect(path)?;
             stream.set_read_timeout(patience)?;
             stream.set_write_timeout(patience)?;
-            exchange(stream, "unix", request)
+            let end = || stream.shutdown(Shutdown::Both);
+            exchange(&stream, end, "unix", request)
         }
     }
 }
@@ -84,11 +87,17 @@ pub(crate) fn connect(endpoint: &Endpoint, patience: Duration) -> io::Result<()>
     }
 }
 
-fn exchange(
-    mut stream: impl Read + Write,
+/// The answer is read while the body is still being sent: it may come first,
+/// as a refusal does, or piece by piece, as an echo does.
+fn exchange<'a, S: Sync>(
+    stream: &'a S,
+    end: impl Fn() -> io::Result<()>,
     host: &str,
     request: Request<'_>,
-) -> io::Result<Response> {
+) -> io::Result<Response>
+where
+    &'a S: Read + Write,
+{
     let mut head = format!(
         "{} {} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {}\r\n",
         request.method,
@@ -99,8 +108,17 @@ fn exchange(
         head.extend([name, ": ", value, "\r\n"]);
     }
     head.push_str("\r\n");
-    stream.write_all(&[head.as_bytes(), request.body].concat())?;
-    read_response(&mut BufReader::new(stream), request.method)
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let mut stream = stream;
+            // Whether all was sent shows in the answer.
+            let _ = stream.write_all(&[head.as_bytes(), request.body].concat());
+        });
+        let answer = read_response(&mut BufReader::new(stream), request.method);
+        // An answer that came early must not wait for the rest of the body.
+        let _ = end();
+        answer
+    })
 }
 
 fn read_response(reader: &mut impl BufRead, method: &str) -> io::Result<Response> {

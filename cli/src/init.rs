@@ -4,14 +4,16 @@
 //! Differs from Dapr: nothing is downloaded, no container is started, and
 //! what belongs to other building blocks is not installed.
 
+mod flags;
+
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::args::{Flag, Parsed};
+use crate::args::Parsed;
 use crate::commands::Command;
-use crate::{Cli, binaries};
+use crate::{Cli, binaries, cluster};
 
 pub(crate) const COMMAND: Command = Command {
     name: "init",
@@ -19,65 +21,7 @@ pub(crate) const COMMAND: Command = Command {
     about: "Install Dapr on this machine.",
     example: "# Install the sidecar and the certificate authority\ndapr init\n\n\
               # Install them from another directory\ndapr init --from-dir ./target/release\n",
-    flags: &[
-        Flag::bool(
-            "slim",
-            "The same as without it: there is nothing to leave out",
-        )
-        .short('s'),
-        Flag::text(
-            "runtime-version",
-            "latest",
-            "Version to install; only this program's own",
-        ),
-        Flag::text(
-            "from-dir",
-            "",
-            "Directory with the programs daprd and sentry",
-        ),
-        Flag::bool(
-            "kubernetes",
-            "Install to a Kubernetes cluster; not available yet",
-        )
-        .short('k'),
-        Flag::text(
-            "network",
-            "",
-            "Accepted for compatibility; no container is started",
-        )
-        .hidden(),
-        Flag::text(
-            "image-registry",
-            "",
-            "Accepted for compatibility; no image is used",
-        )
-        .hidden(),
-        Flag::text(
-            "image-variant",
-            "",
-            "Accepted for compatibility; no image is used",
-        )
-        .hidden(),
-        Flag::text(
-            "container-runtime",
-            "",
-            "Accepted for compatibility; none is used",
-        )
-        .hidden(),
-        Flag::text(
-            "scheduler-volume",
-            "",
-            "Accepted for compatibility; no scheduler",
-        )
-        .hidden(),
-        Flag::text(
-            "scheduler-override-broadcast-host-port",
-            "",
-            "Accepted for compatibility; no scheduler",
-        )
-        .hidden(),
-        Flag::bool("redis-stack", "Accepted for compatibility; no Redis").hidden(),
-    ],
+    flags: flags::FLAGS,
     run,
 };
 
@@ -116,7 +60,7 @@ enum InitError {
 
 fn run(cli: &Cli, parsed: &Parsed) -> u8 {
     if parsed.bool("kubernetes") {
-        return super::run::refuse_kubernetes(cli);
+        return cluster::init(cli, parsed);
     }
     match install(cli, parsed) {
         Ok(()) => 0,
@@ -130,9 +74,9 @@ fn run(cli: &Cli, parsed: &Parsed) -> u8 {
 fn install(cli: &Cli, parsed: &Parsed) -> Result<(), InitError> {
     let (console, root) = (cli.console, &cli.root);
     console.pending("Making the jump to hyperspace...");
-    let wanted = parsed.text("runtime-version");
-    if !["latest", VERSION, concat!("v", env!("CARGO_PKG_VERSION"))].contains(&wanted) {
-        return Err(InitError::Version(wanted.to_owned()));
+    let wanted = wanted_version(parsed);
+    if !["latest", VERSION, concat!("v", env!("CARGO_PKG_VERSION"))].contains(&wanted.as_str()) {
+        return Err(InitError::Version(wanted));
     }
     console.info(&format!("Installing runtime version {VERSION}"));
 
@@ -163,6 +107,16 @@ fn install(cli: &Cli, parsed: &Parsed) -> Result<(), InitError> {
         "Success! Dapr is up and running. To get started, go here: https://docs.dapr.io/getting-started",
     );
     Ok(())
+}
+
+/// The flag, else the environment variable, else the flag's default.
+fn wanted_version(parsed: &Parsed) -> String {
+    let flag = parsed.text("runtime-version");
+    let variable = std::env::var("DAPR_RUNTIME_VERSION").unwrap_or_default();
+    if parsed.given("runtime-version") || variable.is_empty() {
+        return flag.to_owned();
+    }
+    variable
 }
 
 fn source(from: &str, name: &'static str, variable: &str) -> Result<PathBuf, InitError> {

@@ -11,6 +11,7 @@ pub(crate) use procfs::{Living, ignores, in_foreground, living, runs};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::thread;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -74,6 +75,21 @@ pub(crate) fn scan() -> Vec<Instance> {
         .collect();
     instances.sort_by_key(|instance| instance.daprd_pid);
     instances
+}
+
+/// All sidecars with what they were told. They are asked at the same time,
+/// so that one that hangs holds up the others no longer than itself.
+pub(crate) fn registered() -> Vec<(Instance, Registration)> {
+    let instances = scan();
+    let registrations: Vec<Registration> = thread::scope(|scope| {
+        let asked: Vec<_> = instances
+            .iter()
+            .map(|instance| scope.spawn(|| instance.registration()))
+            .collect();
+        let answers = asked.into_iter().map(|one| one.join().unwrap_or_default());
+        answers.collect()
+    });
+    instances.into_iter().zip(registrations).collect()
 }
 
 /// The file a sidecar's API listens on when it uses sockets.

@@ -3,20 +3,22 @@
 use std::fs;
 use std::io;
 
+use crate::Cli;
 use crate::args::{Flag, Parsed};
 use crate::commands::Command;
 use crate::http::{Endpoint, Request, send};
 use crate::instances::{scan, socket};
-use crate::{Cli, console};
 
 pub(crate) const COMMAND: Command = Command {
     name: "invoke",
     usage: "invoke",
     about: "Invoke a method on a given Dapr application.",
-    example: "# Invoke a sample method on target app with POST verb\n\
-              dapr invoke --app-id target --method sample --data '{\"key\":\"value\"}'\n\n\
-              # Invoke a sample method on target app with GET verb\n\
-              dapr invoke --app-id target --method sample --verb GET\n",
+    example: "# Call a method of an app with POST\n\
+              dapr invoke --app-id cart --method add --data '{\"item\":1}'\n\n\
+              # With GET, a path and a query\n\
+              dapr invoke --app-id cart --method 'items/1?full=true' --verb GET\n\n\
+              # With the bytes of a file\n\
+              dapr invoke --app-id cart --method image --verb PUT --data-file photo.jpg\n",
     flags: &[
         Flag::text("app-id", "", "The application id to invoke")
             .short('a')
@@ -61,8 +63,10 @@ fn run(cli: &Cli, parsed: &Parsed) -> u8 {
     match invoke(parsed) {
         Ok(body) => {
             if !body.is_empty() {
-                console::out_bytes(&body);
-                console::out("\n");
+                let lost = cli.console.data(&[&body[..], b"\n"].concat());
+                if lost != 0 {
+                    return lost;
+                }
             }
             cli.console.success("App invoked successfully");
             0
@@ -122,12 +126,18 @@ fn payload(parsed: &Parsed) -> Result<Vec<u8>, InvokeError> {
     }
 }
 
-/// The HTTP API of the first sidecar with this app id.
+/// The HTTP API of the first sidecar with this app id. One whose socket is
+/// named need not be among the processes that can be seen here.
 fn endpoint(parsed: &Parsed, id: &str) -> Option<Endpoint> {
-    let instance = scan().into_iter().find(|instance| instance.app_id == id)?;
     match parsed.text("unix-domain-socket") {
-        "" => instance.endpoint(),
-        directory => Some(Endpoint::Unix(socket(directory, id, "http"))),
+        "" => scan()
+            .into_iter()
+            .find(|instance| instance.app_id == id)?
+            .endpoint(),
+        directory => {
+            let path = socket(directory, id, "http");
+            path.exists().then_some(Endpoint::Unix(path))
+        }
     }
 }
 

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use crate::args::{Flag, Parsed};
 use crate::commands::Command;
-use crate::instances::{Instance, Registration, scan};
-use crate::{Cli, console};
+use crate::instances::{Instance, Registration, registered};
+use crate::{Cli, cluster};
 
 pub(crate) const COMMAND: Command = Command {
     name: "list",
@@ -60,22 +60,22 @@ fn run(cli: &Cli, parsed: &Parsed) -> u8 {
         return 1;
     }
     if parsed.bool("kubernetes") {
-        return super::run::refuse_kubernetes(cli);
+        return cluster::list(cli, parsed);
     }
     let now = Timestamp::now();
     let zone = TimeZone::system();
-    let rows: Vec<Row> = scan()
+    let rows: Vec<Row> = registered()
         .into_iter()
-        .map(|instance| Row::new(&instance, instance.registration(), now, &zone))
+        .map(|(instance, registration)| Row::new(&instance, registration, now, &zone))
         .collect();
-    match format {
-        "json" => console::out(&serde_json::to_string_pretty(&rows).unwrap_or_default()),
-        "yaml" if rows.is_empty() => console::out("[]\n"),
-        "yaml" => console::out(&serde_saphyr::to_string(&rows).unwrap_or_default()),
-        _ if rows.is_empty() => console::out("No Dapr instances found.\n"),
-        _ => console::out(&table::render(&columns(&rows))),
-    }
-    0
+    let text = match format {
+        "json" => serde_json::to_string_pretty(&rows).unwrap_or_default(),
+        "yaml" if rows.is_empty() => "[]\n".to_owned(),
+        "yaml" => serde_saphyr::to_string(&rows).unwrap_or_default(),
+        _ if rows.is_empty() => "No Dapr instances found.\n".to_owned(),
+        _ => table::render(&columns(&rows)),
+    };
+    cli.console.data(text.as_bytes())
 }
 
 impl Row {

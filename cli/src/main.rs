@@ -4,21 +4,27 @@
 //! print for themselves and return an exit status; only mistakes on the
 //! command line end in 255, everything else in 0 or 1.
 
+mod annotate;
 mod args;
 mod binaries;
+mod build_info;
+mod cluster;
 mod commands;
+mod completion;
 mod console;
 mod http;
 mod init;
 mod instances;
 mod invoke;
 mod list;
+mod logs;
 mod root;
 mod run;
 mod run_file;
 mod stop;
 mod uninstall;
 mod version;
+mod yaml;
 
 use std::process::ExitCode;
 

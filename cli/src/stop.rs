@@ -11,17 +11,17 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::{Pid, getpgid};
 
-use crate::Cli;
 use crate::args::{Flag, Parsed};
 use crate::commands::Command;
-use crate::instances::{Instance, Registration, runs, scan};
-use crate::run_file;
+use crate::instances::{Instance, Registration, registered, runs};
+use crate::{Cli, cluster, run_file};
 
 pub(crate) const COMMAND: Command = Command {
     name: "stop",
-    usage: "stop",
+    usage: "stop [app id]...",
     about: "Stop Dapr instances and their associated apps.",
-    example: "# Stop Dapr application\ndapr stop --app-id <ID>\n\n\
+    example: "# Stop an app\ndapr stop --app-id cart\n\n\
+              # Stop several apps\ndapr stop cart checkout\n\n\
               # Stop the apps of a run file, or of the dapr.yaml in a directory\n\
               dapr stop --run-file dapr.yaml\n",
     flags: &[
@@ -46,6 +46,8 @@ enum StopError {
     UnknownApp(String),
     #[error("couldn't find apps with run file {0:?}")]
     UnknownRunFile(String),
+    #[error("process {0} did not end within {seconds} seconds", seconds = PATIENCE.as_secs())]
+    Alive(i32),
     #[error("process {pid}: {source}")]
     Signal { pid: i32, source: nix::Error },
 }
@@ -53,11 +55,11 @@ enum StopError {
 /// Ends with 0 even when nothing could be stopped, as upstream does; only a
 /// run file that is not there gives 1.
 fn run(cli: &Cli, parsed: &Parsed) -> u8 {
+    if parsed.bool("kubernetes") {
+        return cluster::stop(cli);
+    }
     let run_file = parsed.text("run-file");
     if !run_file.is_empty() {
-        if parsed.bool("kubernetes") {
-            return super::run::refuse_kubernetes(cli);
-        }
         return stop_run_file(cli, run_file);
     }
     let mut ids = parsed.words().to_vec();
@@ -67,13 +69,7 @@ fn run(cli: &Cli, parsed: &Parsed) -> u8 {
     if ids.is_empty() {
         return 0;
     }
-    let mut running: Vec<(Instance, Registration)> = scan()
-        .into_iter()
-        .map(|instance| {
-            let registration = instance.registration();
-            (instance, registration)
-        })
-        .collect();
+    let mut running = registered();
     for id in &ids {
         match stop_app(id, &mut running) {
             Ok(()) => cli
@@ -106,7 +102,9 @@ fn stop_app(id: &str, running: &mut Vec<(Instance, Registration)>) -> Result<(),
         instance.daprd_pid
     };
     signal(pid, |pid| kill(pid, Signal::SIGTERM))?;
-    wait_for(pid);
+    if !wait_for(pid) {
+        return Err(StopError::Alive(pid));
+    }
     Ok(())
 }
 
@@ -119,9 +117,9 @@ fn stop_run_file(cli: &Cli, path: &str) -> u8 {
             return 1;
         }
     };
-    let runner = scan()
+    let runner = registered()
         .iter()
-        .map(Instance::registration)
+        .map(|(_, registration)| registration)
         .find(|registration| registration.run_template_path == path && registration.cli_pid > 0)
         .map(|registration| registration.cli_pid)
         .ok_or(StopError::UnknownRunFile(path));

@@ -4,10 +4,10 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use crate::Cli;
 use crate::args::{Flag, Parsed};
 use crate::commands::Command;
 use crate::console::Console;
+use crate::{Cli, cluster};
 
 pub(crate) const COMMAND: Command = Command {
     name: "uninstall",
@@ -17,8 +17,19 @@ pub(crate) const COMMAND: Command = Command {
               # Remove the whole .dapr directory, with certificates and configuration\n\
               dapr uninstall --all\n",
     flags: &[
-        Flag::bool("all", "Remove the whole .dapr directory"),
+        Flag::bool(
+            "all",
+            "Remove the whole .dapr directory; with -k: the custom resources",
+        ),
         Flag::bool("kubernetes", "Uninstall from a cluster; not available yet").short('k'),
+        Flag::text(
+            "namespace",
+            "dapr-system",
+            "With -k: namespace of the control plane",
+        )
+        .short('n'),
+        Flag::int("timeout", "300", "With -k: seconds it may take"),
+        Flag::bool("dev", "Accepted for compatibility; no Redis, no Zipkin").hidden(),
         Flag::text(
             "network",
             "",
@@ -38,7 +49,7 @@ pub(crate) const COMMAND: Command = Command {
 /// Ends with 0 even when something could not be removed, as upstream does.
 fn run(cli: &Cli, parsed: &Parsed) -> u8 {
     if parsed.bool("kubernetes") {
-        return super::run::refuse_kubernetes(cli);
+        return cluster::uninstall(cli, parsed);
     }
     let console = cli.console;
     console.info("Removing Dapr from your machine...");

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::value::{Value, boolean};
-use super::{Flag, GLOBAL, Kind};
+use super::value::Value;
+use super::{Flag, Kind, with_global};
 
 /// Why a command line was not understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,9 +33,9 @@ struct Entry {
 /// Reads the arguments of a command that takes `flags` and the global ones.
 ///
 /// # Errors
-/// [`Mistake::Help`] when asked for, otherwise the first thing that is wrong.
+/// The first thing that is wrong, or [`Mistake::Help`] when asked for.
 pub(crate) fn parse(flags: &[Flag], arguments: &[String]) -> Result<Parsed, Mistake> {
-    let all: Vec<Flag> = flags.iter().chain(GLOBAL).copied().collect();
+    let all = with_global(flags);
     let mut parsed = Parsed::defaults(&all);
     let mut rest = arguments.iter();
     while let Some(word) = rest.next() {
@@ -50,6 +50,9 @@ pub(crate) fn parse(flags: &[Flag], arguments: &[String]) -> Result<Parsed, Mist
         } else {
             parsed.words.push(word.clone());
         }
+    }
+    if parsed.bool("help") {
+        return Err(Mistake::Help);
     }
     parsed.require(&all)?;
     Ok(parsed)
@@ -107,10 +110,7 @@ impl Parsed {
             None => (body, None),
         };
         let Some(flag) = flags.iter().find(|flag| flag.name == name) else {
-            return Err(match name {
-                "help" => Mistake::Help,
-                _ => Mistake::Usage(format!("unknown flag: --{name}")),
-            });
+            return Err(Mistake::Usage(format!("unknown flag: --{name}")));
         };
         let value = match (inline, flag.kind) {
             (Some(value), _) => value,
@@ -133,10 +133,9 @@ impl Parsed {
         while let Some(letter) = left.chars().next() {
             let tail = &left[letter.len_utf8()..];
             let Some(flag) = flags.iter().find(|flag| flag.short == Some(letter)) else {
-                return Err(match letter {
-                    'h' => Mistake::Help,
-                    _ => Mistake::Usage(format!("unknown shorthand flag: {letter:?} in -{left}")),
-                });
+                return Err(Mistake::Usage(format!(
+                    "unknown shorthand flag: {letter:?} in -{left}"
+                )));
             };
             if let Some(value) = tail.strip_prefix('=').filter(|value| !value.is_empty()) {
                 return self.set(flag, value);
@@ -216,7 +215,7 @@ impl Parsed {
         }
     }
 
-    /// The value of a [`Kind::List`] flag.
+    /// The values of a [`Kind::List`] or [`Kind::Array`] flag.
     pub(crate) fn list(&self, name: &str) -> &[String] {
         match &self.entry(name).value {
             Value::List(list) => list,
@@ -237,7 +236,7 @@ impl Parsed {
     pub(crate) fn bool_or_env(&self, name: &str, variable: &str) -> bool {
         let typed = std::env::var(variable).ok().filter(|_| !self.given(name));
         typed
-            .and_then(|text| boolean(&text))
+            .and_then(|text| api::flags::boolean(&text).ok())
             .unwrap_or_else(|| self.bool(name))
     }
 
