@@ -60,7 +60,7 @@ fn help_is_no_mistake() {
         (&[][..], "Available Commands:"),
         (&["--help"], "Available Commands:"),
         (&["run", "-h"], "dapr run [flags]"),
-        (&["help", "stop"], "dapr stop [flags]"),
+        (&["help", "stop"], "dapr stop [app id]... [flags]"),
     ] {
         let done = place.run(line);
         assert_eq!(done.code, Some(0), "{line:?}");
