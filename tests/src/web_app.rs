@@ -165,7 +165,7 @@ impl WebApp {
             runtime().block_on(async { bind(how) }).ok()
         });
         let port = listener.local_addr().expect("it is bound").port();
-        let tls = how.tls.or(speaks.tls()).map(|how| tls::app(&how));
+        let tls = how.tls.or_else(|| speaks.tls()).map(|how| tls::app(&how));
         let server = Server {
             speaks,
             tls,

@@ -31,7 +31,9 @@ use super::{Health, Shared, WebSeen};
 use crate::pattern::Pattern;
 use crate::peer::runtime::runtime;
 
-type Answer = Result<Response<Either<Full<Bytes>, Pieces>>, io::Error>;
+type Whole = Response<Either<Full<Bytes>, Pieces>>;
+/// An error breaks the connection or the stream.
+type Answer = Result<Whole, io::Error>;
 
 /// Counts a request in the app until dropped.
 struct Running(Arc<Shared>);
@@ -59,13 +61,13 @@ pub(super) async fn answer(
     match request.uri().path() {
         "/dapr/config" => {
             shared.configuration_calls.lock().push(seen);
-            return whole(StatusCode::NOT_FOUND, "");
+            return Ok(whole(StatusCode::NOT_FOUND, ""));
         }
         "/healthz" => {
             shared.probes.fetch_add(1, Ordering::SeqCst);
             return probed(&shared).await;
         }
-        "/well" => return whole(StatusCode::OK, "well"),
+        "/well" => return Ok(whole(StatusCode::OK, "well")),
         _ => {}
     }
     let index = {
@@ -101,7 +103,10 @@ pub(super) async fn answer(
                 }
             }
             sound &= pattern.position() == number(&query, "size");
-            whole(StatusCode::OK, &format!("{sound} {}", pattern.position()))
+            Ok(whole(
+                StatusCode::OK,
+                &format!("{sound} {}", pattern.position()),
+            ))
         }
         "/pattern" => {
             let size = number(&query, "size");
@@ -110,7 +115,7 @@ pub(super) async fn answer(
             runtime().spawn(produce(sender, number(&query, "seed"), size));
             Ok(Response::new(Either::Right(pieces)))
         }
-        "/early" => whole(StatusCode::OK, "early"),
+        "/early" => Ok(whole(StatusCode::OK, "early")),
         "/none" => Err(cut()),
         "/events" => {
             let (sender, pieces) = Pieces::new(&shared, None);
@@ -167,10 +172,13 @@ async fn simple(path: &str, query: &str, shared: &Arc<Shared>) -> Answer {
     match path {
         "/status" => {
             let code = number(query, "code") as u16;
-            whole(StatusCode::from_u16(code).expect("a status"), "as asked")
+            Ok(whole(
+                StatusCode::from_u16(code).expect("a status"),
+                "as asked",
+            ))
         }
         "/headers" => {
-            let mut response = whole(StatusCode::OK, "ok")?;
+            let mut response = whole(StatusCode::OK, "ok");
             let value = "h".repeat(number(query, "size") as usize);
             let value = HeaderValue::from_str(&value).expect("a value");
             response.headers_mut().insert("x-large", value);
@@ -182,18 +190,18 @@ async fn simple(path: &str, query: &str, shared: &Arc<Shared>) -> Answer {
         }
         "/hold" => {
             step(shared).await;
-            whole(StatusCode::OK, "held")
+            Ok(whole(StatusCode::OK, "held"))
         }
-        _ => whole(StatusCode::OK, "ok"),
+        _ => Ok(whole(StatusCode::OK, "ok")),
     }
 }
 
 async fn probed(shared: &Shared) -> Answer {
     let health = *shared.health.lock();
     match health {
-        Health::Status(status) => whole(status, ""),
+        Health::Status(status) => Ok(whole(status, "")),
         Health::Redirect => {
-            let mut response = whole(StatusCode::FOUND, "")?;
+            let mut response = whole(StatusCode::FOUND, "");
             let well = HeaderValue::from_static("/well");
             response.headers_mut().insert(header::LOCATION, well);
             Ok(response)
@@ -219,11 +227,11 @@ async fn step(shared: &Shared) {
     }
 }
 
-fn whole(status: StatusCode, text: &str) -> Answer {
+fn whole(status: StatusCode, text: &str) -> Whole {
     let body = Full::new(Bytes::copy_from_slice(text.as_bytes()));
     let mut response = Response::new(Either::Left(body));
     *response.status_mut() = status;
-    Ok(response)
+    response
 }
 
 fn seen(request: &Request<Incoming>, connection: usize) -> WebSeen {

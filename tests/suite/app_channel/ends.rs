@@ -98,14 +98,17 @@ fn an_app_that_dies_in_the_middle_cuts_its_answers() {
 fn stage(acts: &[Act]) -> (Mesh, RawHttp2, Sidecar, Sidecar) {
     let mesh = Mesh::plain();
     let app = RawHttp2::new(acts);
-    let callee = mesh
-        .sidecar("callee")
+    let callee = in_front_of(&mesh, &app);
+    let caller = mesh.sidecar("caller").run();
+    (mesh, app, caller, callee)
+}
+
+fn in_front_of(mesh: &Mesh, app: &RawHttp2) -> Sidecar {
+    mesh.sidecar("callee")
         .app_port(app.port())
         .flag("app-protocol", "h2c")
         .flag("disable-init-endpoints", "config")
-        .run();
-    let caller = mesh.sidecar("caller").run();
-    (mesh, app, caller, callee)
+        .run()
 }
 
 #[test]
@@ -122,9 +125,10 @@ fn calls_the_app_has_not_looked_at_are_made_again() {
                     let (_mesh, app, caller, callee) = stage(&[Act::Answer, act, act]);
                     let from = if own { &callee } else { &caller };
                     let call = |expected| {
-                        let verb = if body.is_some() { "POST" } else { "GET" };
-                        let call = request(verb, "callee", "x");
-                        let call = body.map_or(call.clone(), |body| call.body(body));
+                        let call = match body {
+                            None => request("GET", "callee", "x"),
+                            Some(body) => request("POST", "callee", "x").body(body),
+                        };
                         call.send(from.http()).expect(200, "");
                         assert_eq!(app.requests(), expected);
                     };
@@ -134,6 +138,37 @@ fn calls_the_app_has_not_looked_at_are_made_again() {
                     call(5);
                 });
             }
+        }
+    }
+}
+
+/// A body that is on its way cannot be sent again by the app's sidecar; the
+/// caller has kept its beginning, and goes to another replica.
+#[test]
+fn bodies_on_their_way_are_sent_again_by_the_caller() {
+    use std::io::Write;
+
+    for own in [true, false] {
+        let (mesh, app, caller, callee) = stage(&[Act::Reset(7)]);
+        let _replica = in_front_of(&mesh, &app);
+        let from = if own { &callee } else { &caller };
+        let mut client = RawClient::connect(from.http());
+        let mut out = client.writer();
+        write!(
+            out,
+            "POST /v1.0/invoke/callee/method/x HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\nhello"
+        )
+        .unwrap();
+        app.wait_for_bytes(5);
+        write!(out, " world").unwrap();
+        let answer = client.response("POST").unwrap();
+        if own {
+            assert_eq!(answer.status, 500, "{answer:?}");
+            assert!(answer.text().contains("REFUSED_STREAM"), "{answer:?}");
+            assert_eq!(app.requests(), 1);
+        } else {
+            answer.expect(200, "");
+            assert_eq!(app.requests(), 2);
         }
     }
 }

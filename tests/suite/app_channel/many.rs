@@ -98,6 +98,60 @@ fn an_app_gets_no_more_calls_at_once_than_it_wants() {
     }
 }
 
+/// An app behind another replica takes the calls of one that is gone.
+#[test]
+fn another_replica_takes_the_calls_of_an_app_that_is_gone() {
+    let mut table = Table::default();
+    for speaks in Speaks::ALL {
+        table.row(&format!("{speaks:?}"), || {
+            let mesh = Mesh::plain();
+            let (here, gone) = (WebApp::new(speaks), WebApp::new(speaks));
+            let start = |app| mesh.sidecar("callee").web_app(app).run();
+            let (_first, _second) = (start(&here), start(&gone));
+            gone.stop();
+            let caller = mesh.sidecar("caller").run();
+            for _ in 0..10 {
+                let post = request("POST", "callee", "x").body("x");
+                post.send(caller.http()).expect(200, "ok");
+            }
+            assert_eq!(here.take().len(), 10);
+        });
+    }
+}
+
+/// Apps that serve both keep one kind of connection for both.
+#[test]
+fn grpc_calls_pass_to_apps_over_http2() {
+    use tests::grpc_app::{Listen, kinds};
+    use tests::{GrpcApp, GrpcClient, GrpcRequest, tls};
+
+    let mut table = Table::default();
+    for protocol in ["h2c", "https"] {
+        table.row(protocol, || {
+            let tls = (protocol == "https").then(tls::self_signed);
+            let listen = Listen {
+                tls,
+                ..Listen::default()
+            };
+            let app = GrpcApp::listening(listen, kinds);
+            let mesh = Mesh::plain();
+            let callee = mesh
+                .sidecar("callee")
+                .app_port(app.port())
+                .flag("app-protocol", protocol)
+                .run();
+            let caller = mesh.sidecar("caller").run();
+            for from in [&callee, &caller] {
+                let client = GrpcClient::connect(from.grpc()).unwrap();
+                for kind in ["Unary", "Bidi"] {
+                    let call = GrpcRequest::new(&format!("/testing.Kinds/{kind}")).to("callee");
+                    client.call(&call, &["x"]).unwrap().expect_ok(&["x"]);
+                }
+            }
+        });
+    }
+}
+
 /// Whether it ends in good order or not: no call between is lost.
 #[test]
 fn an_app_may_be_restarted_between_calls() {

@@ -84,6 +84,29 @@ fn a_port_without_tls_is_no_tls_app() {
     }
 }
 
+/// The log tells again and again what it waits for.
+#[test]
+fn a_long_wait_is_told_of() {
+    let port = ports::reserve();
+    let waiting = sidecar("waiting").app_port(port).start();
+    let plain = WebApp::new(Speaks::Http);
+    let reaching = sidecar("reaching")
+        .app_port(plain.port())
+        .flag("app-protocol", "https")
+        .start();
+    waiting.wait_for_output(&format!("waiting for application to listen on port {port}"));
+    assert!(!waiting.stdout().contains("cannot be reached"));
+    let port = plain.port();
+    reaching.wait_for_output(&format!("waiting for application to listen on port {port}"));
+    tests::holds("the reason is told a second time", || {
+        reaching
+            .stdout()
+            .matches("cannot be reached: tls: ")
+            .count()
+            == 2
+    });
+}
+
 /// A server that accepts and says nothing is waited for as well.
 #[test]
 fn a_port_that_is_silent_is_no_tls_app() {

@@ -28,6 +28,7 @@ pub(super) enum Act {
 pub(super) struct RawHttp2 {
     port: u16,
     requests: Arc<AtomicUsize>,
+    bytes: Arc<AtomicUsize>,
 }
 
 const DATA: u8 = 0;
@@ -48,18 +49,30 @@ impl RawHttp2 {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let requests = Arc::new(AtomicUsize::new(0));
-        let (acts, count) = (acts.to_vec(), requests.clone());
+        let bytes = Arc::new(AtomicUsize::new(0));
+        let (acts, count, sum) = (acts.to_vec(), requests.clone(), bytes.clone());
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let (acts, count) = (acts.clone(), count.clone());
-                std::thread::spawn(move || serve(stream.unwrap(), &acts, &count));
+                let (acts, count, sum) = (acts.clone(), count.clone(), sum.clone());
+                std::thread::spawn(move || serve(stream.unwrap(), &acts, &count, &sum));
             }
         });
-        Self { port, requests }
+        Self {
+            port,
+            requests,
+            bytes,
+        }
     }
 
     pub(super) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Waits until so many bytes of bodies have arrived.
+    pub(super) fn wait_for_bytes(&self, count: usize) {
+        tests::holds("the body has begun to arrive", || {
+            self.bytes.load(Ordering::SeqCst) >= count
+        });
     }
 
     /// How many requests have arrived.
@@ -69,19 +82,28 @@ impl RawHttp2 {
 }
 
 /// Until the other side goes, or an act ends the connection.
-fn serve(mut stream: TcpStream, acts: &[Act], count: &AtomicUsize) -> io::Result<()> {
+fn serve(
+    mut stream: TcpStream,
+    acts: &[Act],
+    count: &AtomicUsize,
+    bytes: &AtomicUsize,
+) -> io::Result<()> {
     send(&mut stream, SETTINGS, 0, 0, &[])?;
     let mut preface = [0; 24];
     stream.read_exact(&mut preface)?;
     loop {
         let mut head = [0; 9];
         stream.read_exact(&mut head)?;
-        let [a, b, c, kind, flags, d, e, f, g] = head;
-        let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
+        let [_, _, _, kind, flags, id @ ..] = head;
+        let id = u32::from_be_bytes(id);
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let mut payload = vec![0; length as usize];
         stream.read_exact(&mut payload)?;
-        let id = u32::from_be_bytes([d, e, f, g]);
         if kind == SETTINGS && flags == 0 {
             send(&mut stream, SETTINGS, 1, 0, &[])?;
+        }
+        if kind == DATA {
+            bytes.fetch_add(payload.len(), Ordering::SeqCst);
         }
         // A request is acted on at its end.
         if !matches!(kind, HEADERS | DATA) || flags & END_STREAM == 0 {
