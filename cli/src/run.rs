@@ -31,6 +31,7 @@ use app::Plan;
 
 use crate::Cli;
 use crate::args::Parsed;
+use crate::cluster;
 use crate::commands::Command;
 
 pub(crate) const COMMAND: Command = Command {
@@ -56,11 +57,12 @@ fn run(cli: &Cli, parsed: &Parsed) -> u8 {
         return 0;
     }
     if parsed.bool(flags::KUBERNETES) {
-        cli.console.failure(
-            "dapr run -k is not available yet; use: kubectl apply -f FILE, where the pods have \
-             the annotations dapr.io/enabled and dapr.io/app-id, as in examples/kubernetes",
+        return cluster::refuse(
+            cli,
+            "run -k",
+            "kubectl apply -f FILE, where the pods have the annotations dapr.io/enabled and \
+             dapr.io/app-id, as in examples/kubernetes",
         );
-        return 1;
     }
     let file = parsed.text(flags::RUN_FILE);
     if !file.is_empty() {
@@ -88,12 +90,4 @@ fn run_file(cli: &Cli, parsed: &Parsed, file: &str) -> u8 {
         ));
     }
     multi::run(cli, file, parsed.bool(flags::ENABLE_MTLS))
-}
-
-/// Says that a command works on this machine only, for now.
-pub(crate) fn refuse_kubernetes(cli: &Cli) -> u8 {
-    cli.console.failure(
-        "--kubernetes is not available yet: commands for clusters come with a later release",
-    );
-    1
 }

@@ -97,7 +97,7 @@ pub(crate) fn load(
 /// The first document; a file without one is an empty template.
 fn parse(text: &str) -> Result<Template, RunFileError> {
     let mut input = text.as_bytes();
-    let options = serde_saphyr::options! { with_snippet: false };
+    let options = serde_saphyr::options! { with_snippet: false, legacy_octal_numbers: true };
     let mut documents = serde_saphyr::read_with_options::<_, Option<Template>>(&mut input, options);
     match documents.next() {
         Some(template) => Ok(template?.unwrap_or_default()),

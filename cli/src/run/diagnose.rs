@@ -72,6 +72,7 @@ pub(super) fn same_id(app: &App, running: &[Instance]) -> Vec<String> {
     running
         .iter()
         .filter(|one| one.app_id == app.id)
+        .filter(|one| on_this_network(one.daprd_pid))
         .filter(|one| namespace(variable(one.daprd_pid, "NAMESPACE")) == own)
         .map(|one| {
             let place = fs::read_link(format!("/proc/{}/cwd", one.daprd_pid))
@@ -83,6 +84,12 @@ pub(super) fn same_id(app: &App, running: &[Instance]) -> Vec<String> {
             )
         })
         .collect()
+}
+
+/// Not so in a container, such as the pods of a cluster on this machine.
+fn on_this_network(pid: i32) -> bool {
+    let network = |of: &str| fs::read_link(format!("/proc/{of}/ns/net")).ok();
+    network("self").is_some_and(|own| network(&pid.to_string()) == Some(own))
 }
 
 /// A variable of another process.

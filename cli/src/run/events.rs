@@ -52,7 +52,7 @@ pub(super) enum Waited<T> {
     Interrupted,
 }
 
-/// Pause between two looks at something that has no event of its own.
+/// Longest pause between two looks at something that has no event of its own.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// A terminal and a wrapper such as npm both pass on one and the same Ctrl-C.
@@ -162,6 +162,7 @@ impl Events {
         mut ready: impl FnMut() -> Option<T>,
     ) -> Waited<T> {
         let deadline = Instant::now() + patience;
+        let mut pause = Duration::from_millis(1);
         loop {
             if self.kept.iter().any(&pointless) {
                 return Waited::Interrupted;
@@ -172,9 +173,10 @@ impl Events {
             if Instant::now() >= deadline {
                 return Waited::TimedOut;
             }
-            if let Ok(event) = self.receiver.recv_timeout(PAUSE) {
+            if let Ok(event) = self.receiver.recv_timeout(pause) {
                 self.kept.push_back(event);
             }
+            pause = PAUSE.min(pause * 2);
         }
     }
 

@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::run_file::{Stat, stat};
 
@@ -100,9 +101,25 @@ impl Component {
     }
 }
 
-/// The Components in the YAML files of a directory, or in one file. Whatever
-/// is not a Component is ignored: the sidecar reports on it.
-fn components(path: &Path) -> Vec<Component> {
+/// One line for each file that is not YAML: the sidecar goes on without what
+/// it was to say.
+pub(super) fn unreadable(paths: &[PathBuf]) -> Vec<String> {
+    paths
+        .iter()
+        .flat_map(|path| files(path))
+        .filter_map(|file| {
+            let text = fs::read_to_string(&file).ok()?;
+            let mut input = text.as_bytes();
+            let options = serde_saphyr::options! { with_snippet: false };
+            let error = serde_saphyr::read_with_options::<_, IgnoredAny>(&mut input, options)
+                .find_map(Result::err)?;
+            Some(format!("{} is ignored: {error}", file.display()))
+        })
+        .collect()
+}
+
+/// The YAML files of a directory, or the one file.
+fn files(path: &Path) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = match fs::read_dir(path) {
         Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
         Err(_) => vec![path.to_owned()],
@@ -113,6 +130,12 @@ fn components(path: &Path) -> Vec<Component> {
     });
     files.sort();
     files
+}
+
+/// The Components in the YAML files of a directory, or in one file. Whatever
+/// is not a Component is ignored: the sidecar reports on it.
+fn components(path: &Path) -> Vec<Component> {
+    files(path)
         .iter()
         .filter_map(|file| fs::read_to_string(file).ok())
         .flat_map(|text| {
@@ -151,6 +174,9 @@ mod tests {
         )
         .unwrap();
         check(&paths, "cart").unwrap();
+        let told = unreadable(&paths);
+        let start = format!("{}/bad.yaml is ignored: ", directory.path().display());
+        assert!(told.len() == 1 && told[0].starts_with(&start), "{told:?}");
         let error = check(&paths, "other").unwrap_err().to_string();
         assert_eq!(
             error,

@@ -14,6 +14,7 @@ use super::output::{Lines, Pump, Stream};
 use super::ports::Ports;
 use super::process::{Exit, Process, end};
 use super::register::{RegisterError, Registrar};
+use super::resources;
 use crate::Cli;
 use crate::console::{self, Console};
 use crate::instances::scan;
@@ -139,6 +140,9 @@ fn advise(console: Console, plan: &Plan) -> bool {
         console.info(&note);
     }
     tell(console, diagnose::protocol(app, Source::Flags));
+    for line in resources::unreadable(&plan.resources) {
+        console.warning(&line);
+    }
     // Without a command the app is expected to run already.
     let taken = diagnose::port_taken(app, None, Source::Flags);
     let taken = taken.filter(|_| !app.command.is_empty());

@@ -188,8 +188,8 @@ apps:
                 "\"appId\" of app 1 is not known and is ignored. Did you mean \"appID\"?",
                 "\"daprHttpPort\" of app 1 is not known and is ignored. Did you mean \"daprHTTPPort\"?",
                 "\"resource_path\" of app 1 is not known and is ignored. Did you mean \"resourcesPath\"?",
-                "\"appid\" of app 2 is not known and is ignored. Did you mean \"appID\"?",
                 "\"comand\" of app 2 is not known and is ignored. Did you mean \"command\"?",
+                "\"appid\" of app 2 is not known and is ignored. Did you mean \"appID\"?",
             ]
         );
         assert_eq!(ignored("version: ["), [""; 0]);

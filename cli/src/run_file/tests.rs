@@ -137,6 +137,37 @@ anything: else
 }
 
 #[test]
+fn scalars_are_those_of_yaml_1_1() {
+    let directory = directory();
+    for (number, expected) in [
+        ("0x1F90", 8080),
+        ("0b11", 3),
+        ("+7", 7),
+        ("8_080", 8080),
+        ("0o17", 15),
+        ("017", 15),
+    ] {
+        let text = format!("version: 1\napps: [{{appDirPath: a, appPort: {number}}}]");
+        let file = resolve(directory.path(), &text);
+        assert_eq!(file.unwrap().apps[0].app.port, expected, "{number}");
+    }
+    for (word, expected) in [
+        ("yes", true),
+        ("on", true),
+        ("True", true),
+        ("TRUE", true),
+        ("y", true),
+        ("no", false),
+        ("off", false),
+        ("~", false),
+    ] {
+        let text = format!("version: 1\napps: [{{appDirPath: a, enableApiLogging: {word}}}]");
+        let file = resolve(directory.path(), &text);
+        assert_eq!(file.unwrap().apps[0].app.api_logging, expected, "{word}");
+    }
+}
+
+#[test]
 fn a_runtime_path_is_the_apps_own_root() {
     let directory = directory();
     let file = resolve(

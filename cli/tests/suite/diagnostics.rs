@@ -343,6 +343,43 @@ fn what_the_sidecar_complains_of_is_brought_forward() {
 }
 
 #[test]
+fn a_resource_file_that_is_no_yaml_is_named() {
+    let place = Place::new();
+    let name = id("resources");
+    place.write("resources/broken.yaml", "kind: Resiliency\nspec: [\n");
+    let told = format!(
+        "⚠  {}/resources/broken.yaml is ignored: ",
+        place.path().display()
+    );
+    let resources = place.path().join("resources").display().to_string();
+    let done = place.run(&[
+        "run",
+        "--app-id",
+        &name,
+        "--resources-path",
+        &resources,
+        "--",
+        "true",
+    ]);
+    let at = |text: &str| {
+        done.out
+            .find(text)
+            .unwrap_or_else(|| panic!("{text}: {done:?}"))
+    };
+    assert!(at(&told) < at("Starting Dapr with id"));
+    assert_eq!((done.code, done.err.as_str()), (Some(0), ""));
+    place.write(
+        "dapr.yaml",
+        &format!("version: 1\napps: [{{appDirPath: ., appID: {name}, resourcesPath: resources}}]"),
+    );
+    let mut run = Running::start(place.dapr(&["run", "-f", "."]));
+    run.line(&told);
+    run.line("Started Dapr with app id");
+    kill("-TERM", run.pid());
+    assert_eq!(run.end().0, Some(0));
+}
+
+#[test]
 fn a_sidecar_that_is_late_is_asked_why() {
     let place = Place::new();
     let daprd = place.script(

@@ -198,6 +198,44 @@ fn flags_reach_the_sidecar_and_the_app() {
     assert_golden("run/flags.txt", &text);
 }
 
+#[test]
+fn the_runtime_directory_fills_in_what_is_not_given() {
+    let place = place();
+    place.write(".dapr/config.yaml", "kind: Configuration\n");
+    place.write(".dapr/components/store.yaml", "kind: Component\n");
+    for (line, config, resources) in [
+        (&[][..], Some(".dapr/config.yaml"), ".dapr/components"),
+        (
+            &["--config", "own.yaml", "--resources-path", "one"],
+            None,
+            "",
+        ),
+    ] {
+        let mut command = place.dapr(&["run", "--app-id", "x"]);
+        let output = command
+            .args(line)
+            .env("DAPRD_BIN", place.path().join("daprd"))
+            .env("NOTES", place.path().join("notes"))
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        let text = noted(&place, "x", &[]);
+        let expected = match config {
+            Some(config) => [
+                format!("  daprd --config <place>/{config}"),
+                format!("  daprd --resources-path <place>/{resources}"),
+            ],
+            None => ["--config own.yaml", "--resources-path one"]
+                .map(|option| format!("  daprd {option}")),
+        };
+        let told: Vec<&str> = text
+            .lines()
+            .filter(|line| line.contains("--config") || line.contains("--resources-path"))
+            .collect();
+        assert_eq!(told, expected);
+    }
+}
+
 /// Two apps over the same common part, one with everything of its own.
 const RUN_FILE: &str = "
 version: 1

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -35,11 +34,18 @@ impl Place {
         path
     }
 
-    /// Writes a shell script.
+    /// Writes a shell script. Another process does so: a test that starts one
+    /// meanwhile must not pass on the open file, which cannot be executed.
     pub(crate) fn script(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.write(name, &format!("#!/bin/sh\n{text}\n"));
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-        path
+        let path = self.write(&format!("{name}.text"), &format!("#!/bin/sh\n{text}\n"));
+        let script = self.path().join(name);
+        let install = Command::new("install")
+            .args([path.as_os_str(), script.as_os_str()])
+            .status()
+            .unwrap();
+        assert!(install.success());
+        fs::remove_file(path).unwrap();
+        script
     }
 
     /// No process that was started here is left.

@@ -9,19 +9,22 @@ use super::super::sockets;
 use super::{Source, variable};
 use crate::instances::{Instance, scan};
 
-/// Somebody else than the app holds the port it shall listen on.
+/// Somebody else than the app holds the port it shall listen on. Before there
+/// is a `session`, only one whom the sidecar would call by mistake.
 pub(in super::super) fn port_taken(
     app: &App,
     session: Option<i32>,
     source: Source,
 ) -> Option<String> {
     let port = u16::try_from(app.port).ok().filter(|port| *port > 0)?;
-    let listens = |leader| {
-        sockets::of_session(leader)
-            .iter()
-            .any(|it| it.port() == port)
+    let taken = match session {
+        None => sockets::reachable(host(app)?, port),
+        Some(leader) => {
+            let own = sockets::of_session(leader);
+            sockets::taken(port) && own.iter().all(|it| it.port() != port)
+        }
     };
-    if !sockets::taken(port) || session.is_some_and(listens) {
+    if !taken {
         return None;
     }
     let name = source.name("app-port");
@@ -73,10 +76,7 @@ pub(in super::super) fn port_refused(
 /// or at another address.
 pub(in super::super) fn not_listening(app: &App, leader: i32, source: Source) -> Option<String> {
     let port = u16::try_from(app.port).ok().filter(|port| *port > 0)?;
-    let host = match app.channel_address.as_str() {
-        "" | "localhost" => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        other => other.trim_matches(['[', ']']).parse().ok()?,
-    };
+    let host = host(app)?;
     if sockets::reachable(host, port) {
         return None;
     }
@@ -110,6 +110,14 @@ pub(in super::super) fn not_listening(app: &App, leader: i32, source: Source) ->
         "App {:?} does not listen on port {port}, where its sidecar calls it, but on {ports}. Give {setting} {first}, or let it listen on the port in APP_PORT.",
         app.id
     ))
+}
+
+/// Where the sidecar calls the app; `None` for a name, which may be anywhere.
+fn host(app: &App) -> Option<IpAddr> {
+    match app.channel_address.as_str() {
+        "" | "localhost" => Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        other => other.trim_matches(['[', ']']).parse().ok(),
+    }
 }
 
 /// Who listens on a port, by name.

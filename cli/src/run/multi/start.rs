@@ -14,6 +14,7 @@ use super::super::launch::{self, LATE, LookUpError, Notice};
 use super::super::output::{Lines, Pump};
 use super::super::process::{Exit, Process};
 use super::super::register::{RegisterError, Registrar};
+use super::super::resources;
 use super::{Runner, Started};
 use crate::binaries::NotFound;
 use crate::console::Level;
@@ -89,6 +90,7 @@ impl Runner<'_> {
             console.info(&note);
         }
         let mut warnings = vec![diagnose::protocol(&plan.app, Source::File)];
+        warnings.extend(resources::unreadable(&plan.resources).into_iter().map(Some));
         let mut port_told = false;
         if plan.app.command.is_empty() {
             let id = &plan.app.id;
