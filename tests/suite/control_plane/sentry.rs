@@ -2,6 +2,7 @@
 
 mod detour;
 mod identities;
+mod jwks;
 mod start;
 mod trust_bundle;
 

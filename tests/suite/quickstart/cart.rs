@@ -76,8 +76,12 @@ impl Stage {
         stop("shop");
         shop.wait_for_code(0);
         // One at a time.
-        carts.iter().for_each(|_| stop("cart"));
-        carts.iter().for_each(|cart| cart.wait_for_code(0));
+        for _ in carts {
+            stop("cart");
+        }
+        for cart in carts {
+            cart.wait_for_code(0);
+        }
         self.room.assert_empty();
     }
 }

@@ -23,6 +23,7 @@ use crate::table::Table;
 const JWKS: i32 = 3;
 const PERMISSION_DENIED: u32 = 7;
 const INVALID_ARGUMENT: u32 = 3;
+const UNAVAILABLE: u32 = 14;
 
 /// Files of one test.
 pub(crate) struct Files(TempDir);

@@ -95,8 +95,7 @@ impl Options<'_> {
             );
         }
         if source.starts_with("http://") || source.starts_with("https://") {
-            let address =
-                address(&source).map_err(|reason| self.error("source", &source, reason))?;
+            let address = self.address(&source)?;
             return Ok(Source::Remote(Remote {
                 address,
                 roots,
@@ -109,6 +108,20 @@ impl Options<'_> {
             return Ok(Source::File(file));
         }
         self.inline(&source).map(Source::Inline)
+    }
+
+    fn address(&self, text: &str) -> Result<Uri, MtlsError> {
+        let form = || self.error("source", text, SOURCE_FORM.to_owned());
+        let address: Uri = text.parse().map_err(|_| form())?;
+        match address.authority() {
+            Some(authority) if authority.as_str().contains('@') => {
+                let shown = format!("…@{}", authority.host());
+                let reason = "must not hold a user name or password".to_owned();
+                Err(self.error("source", &shown, reason))
+            }
+            Some(_) => Ok(address),
+            None => Err(form()),
+        }
     }
 
     fn inline(&self, text: &str) -> Result<KeySet, MtlsError> {
@@ -166,16 +179,6 @@ impl Options<'_> {
             value: shown,
             reason,
         }
-    }
-}
-
-fn address(text: &str) -> Result<Uri, String> {
-    let address: Uri = text.parse().map_err(|_| SOURCE_FORM.to_owned())?;
-    match address.authority() {
-        Some(authority) if !authority.as_str().contains('@') => Ok(address),
-        // It would be shown wherever the address is.
-        Some(_) => Err("must not hold a user name or password".to_owned()),
-        None => Err(SOURCE_FORM.to_owned()),
     }
 }
 

@@ -36,8 +36,8 @@ pub(in crate::sentry) enum Refusal {
     ControlPlane(String),
     #[error("invalid request: {0}")]
     Subject(#[from] SpiffeIdError),
-    #[error("the keys of token validator jwks are not loaded yet")]
-    NotLoaded,
+    #[error("the source of the keys of token validator jwks has not answered yet")]
+    NoAnswer,
     #[error("token validation failed: {0}")]
     Token(#[from] Invalid),
 }
@@ -71,7 +71,7 @@ impl Jwks {
         let subject = SpiffeId::workload(&trust_domain, &request.namespace, &request.id)?;
         let token = Token::parse(&request.token)?;
         let keys = self.cache.keys_for(token.key_id()).await;
-        let keys = keys.ok_or(Refusal::NotLoaded)?;
+        let keys = keys.ok_or(Refusal::NoAnswer)?;
         token.verify(&keys, &self.audience, &subject)?;
         Ok(trust_domain)
     }
@@ -82,7 +82,7 @@ impl Jwks {
 impl Refusal {
     /// The source of the keys has not answered: asking again may help.
     pub(super) const fn is_undecided(&self) -> bool {
-        matches!(self, Self::NotLoaded)
+        matches!(self, Self::NoAnswer)
     }
 }
 

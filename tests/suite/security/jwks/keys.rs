@@ -4,7 +4,7 @@ use serde_json::json;
 use tests::{Ca, eventually, holds, sentry};
 
 use super::issuer::{Answer, Issuer, KeyServer, key_set};
-use super::{Files, PERMISSION_DENIED, judge, sentry_with, validator};
+use super::{Files, PERMISSION_DENIED, UNAVAILABLE, judge, sentry_with, validator};
 
 #[test]
 fn rotated_keys_of_a_server_are_found() {
@@ -64,7 +64,8 @@ fn keys_outlive_their_server_and_follow_it_when_it_is_back() {
     let sentry = sentry_with(
         &ca,
         &json!({
-            "source": server.address(), "caCertificate": ca.anchors(), "minRefreshInterval": "200ms",
+            "source": server.address(), "caCertificate": ca.anchors(),
+            "minRefreshInterval": "200ms", "requestTimeout": "4s",
         }),
     );
     server.answer(Answer::Hide);
@@ -80,11 +81,19 @@ fn keys_outlive_their_server_and_follow_it_when_it_is_back() {
         server.requests() > asked + 1
     });
     assert_eq!(sentry.process().stdout().matches(kept).count(), 1);
+    // Who waits for a key is not refused while nobody can tell.
+    server.answer(Answer::Hang);
+    eventually("a question is open", || {
+        (judge(&sentry, &new.token("app")).0 == UNAVAILABLE).then_some(())
+    });
     server.show(&[&new]);
     eventually("a token of the new key is believed", || {
         (judge(&sentry, &new.token("app")).0 == 0).then_some(())
     });
     assert_eq!(judge(&sentry, &old.token("app")).0, PERMISSION_DENIED);
+    sentry
+        .process()
+        .wait_for_output("token validator jwks: the source of the keys is back");
 }
 
 #[test]

@@ -5,10 +5,8 @@ use tests::ports::reserve;
 use tests::{Ca, sentry, sidecar};
 
 use super::issuer::{Answer, Issuer, KeyServer, key_set};
-use super::{Files, judge, validator, with_token};
+use super::{Files, UNAVAILABLE, judge, validator, with_token};
 use crate::table::Table;
-
-const UNAVAILABLE: u32 = 14;
 
 #[test]
 fn a_server_that_is_away_at_the_start_is_waited_for() {
@@ -30,7 +28,7 @@ fn a_server_that_is_away_at_the_start_is_waited_for() {
         (code, message.as_str()),
         (
             UNAVAILABLE,
-            "the keys of token validator jwks are not loaded yet"
+            "the source of the keys of token validator jwks has not answered yet"
         )
     );
     let token = files.write("token", &issuer.token("app"));

@@ -82,17 +82,17 @@ impl Cache {
     }
 
     /// The keys, after a look at the source for one that is not among them;
-    /// `None` while there are none.
+    /// `None` when the source has not answered.
     pub(super) async fn keys_for(&self, id: &str) -> Option<Arc<KeySet>> {
-        // When patience ends, what is there decides.
-        let _ = timeout(PATIENCE, self.look_for(id)).await;
-        self.keys.borrow().clone()
+        let looked = timeout(PATIENCE, self.look_for(id)).await.is_ok();
+        let keys = self.keys.borrow().clone()?;
+        (looked || keys.knows(id)).then_some(keys)
     }
 
     async fn look_for(&self, id: &str) {
         let mut keys = self.keys.clone();
         let known = match keys.wait_for(Option::is_some).await {
-            Ok(keys) => keys.iter().any(|keys| keys.named(id).next().is_some()),
+            Ok(keys) => keys.iter().any(|keys| keys.knows(id)),
             Err(_) => return,
         };
         if known {
@@ -116,7 +116,10 @@ impl Publisher {
     }
 
     fn publish(&mut self, keys: KeySet) {
-        self.told.clear();
+        if !self.told.is_empty() {
+            tracing::info!(target: SCOPE, "token validator jwks: the source of the keys is back");
+            self.told.clear();
+        }
         let is_news = self
             .keys
             .borrow()
@@ -124,7 +127,7 @@ impl Publisher {
             .is_none_or(|old| !(old.ids().eq(keys.ids()) && old.skipped() == keys.skipped()));
         if is_news {
             let count = keys.ids().count();
-            tracing::info!(target: SCOPE, "token validator jwks: {count} keys in use");
+            tracing::info!(target: SCOPE, "token validator jwks: keys in use: {count}");
             if !keys.skipped().is_empty() {
                 let skipped = keys.skipped().join(", ");
                 tracing::warn!(target: SCOPE, "token validator jwks: keys left out: {skipped}");

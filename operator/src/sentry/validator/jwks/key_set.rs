@@ -107,6 +107,10 @@ impl KeySet {
         self.keys.iter().map(|key| key.id.as_str())
     }
 
+    pub(super) fn knows(&self, id: &str) -> bool {
+        self.named(id).next().is_some()
+    }
+
     /// Usually one; keys of different kinds may share an id.
     pub(super) fn named(&self, id: &str) -> impl Iterator<Item = &Key> {
         self.keys.iter().filter(move |key| key.id == id)

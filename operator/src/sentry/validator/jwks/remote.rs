@@ -66,6 +66,13 @@ pub(super) enum FetchError {
 // === impl Remote ===
 
 impl Remote {
+    /// For the log: a query may hold a secret.
+    pub(super) fn shown_address(&self) -> String {
+        let authority = self.address.authority().map_or("", |it| it.as_str());
+        let scheme = self.address.scheme_str().unwrap_or_default();
+        format!("{scheme}://{authority}{}", self.address.path())
+    }
+
     pub(super) async fn fetch(&self) -> Result<Bytes, FetchError> {
         timeout(self.request_timeout, self.download())
             .await

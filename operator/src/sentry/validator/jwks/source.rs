@@ -72,11 +72,11 @@ pub(super) fn read(path: &Path) -> Result<KeySet, SourceError> {
 
 /// The keys of a web server.
 pub(super) async fn fetch(remote: &Remote) -> Result<KeySet, SourceError> {
-    let json = remote.fetch().await.map_err(|source| SourceError::Fetch {
-        address: remote.address.to_string(),
-        source,
-    })?;
-    parse(&json, &remote.address)
+    let address = remote.shown_address();
+    match remote.fetch().await {
+        Ok(json) => parse(&json, &address),
+        Err(source) => Err(SourceError::Fetch { address, source }),
+    }
 }
 
 fn parse(json: &[u8], place: &dyn std::fmt::Display) -> Result<KeySet, SourceError> {
