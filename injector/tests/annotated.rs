@@ -39,11 +39,11 @@ fn every_annotation_is_understood() {
     let operations: json_patch::Patch = serde_json::from_value(operations).unwrap();
     json_patch::patch(&mut pod, &operations).unwrap();
     let spec = &pod["spec"];
-    let all = ["containers", "initContainers"]
+    let mut all = ["containers", "initContainers"]
         .into_iter()
         .filter_map(|list| spec[list].as_array())
         .flatten();
-    let sidecar = all.filter(|one| one["name"] == "daprd").next_back().unwrap();
+    let sidecar = all.rfind(|one| one["name"] == "daprd").unwrap();
     let text = sidecar.to_string();
     for value in [
         "\"--app-id\",\"cart\"",
