@@ -1,6 +1,7 @@
 //! Attempts on the replicas of an app, under the built-in policy.
 
 use std::{
+    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -43,7 +44,7 @@ impl Invoker {
         mut policy: BuiltIn,
     ) -> Result<Answer, InvokeError> {
         let app_id = route.app_id;
-        let mut tried: Vec<std::net::SocketAddr> = Vec::new();
+        let mut tried: Vec<SocketAddr> = Vec::new();
         let began = Instant::now();
         let mut told = false;
         let mut waits = 0;
@@ -97,8 +98,12 @@ impl Invoker {
                         warn!(target: "dapr.runtime", "Error processing operation {BUILT_IN}. Retrying in {shown}…");
                     }
                     debug!(target: "dapr.runtime", "Error for operation {BUILT_IN} was: {}", failed.status);
+                    if failed.reached == Reached::Nothing {
+                        self.newcomer(route, &tried, pause).await;
+                    } else {
+                        tokio::time::sleep(pause).await;
+                    }
                     tried.clear();
-                    tokio::time::sleep(pause).await;
                 }
                 // Nobody is at any of the addresses; names are about to tell others.
                 Next::Fail if behind && replayable && failed.reached == Reached::Nothing => {
@@ -110,6 +115,22 @@ impl Invoker {
                 Next::Fail => return Err(given_up(route, failed, policy.retries() + waits)),
             }
         }
+    }
+
+    /// Waits for an address other than those `tried`, at most for `pause`: an
+    /// app that was started again elsewhere need not be waited for.
+    async fn newcomer(&self, route: Route<'_>, tried: &[SocketAddr], pause: Duration) {
+        let found = async {
+            let Route {
+                app_id, namespace, ..
+            } = route;
+            match self.names.resolve(app_id, namespace).await {
+                Ok(addresses) if addresses.iter().any(|known| !tried.contains(known)) => {}
+                _ => std::future::pending().await,
+            }
+        };
+        // Either way it is time for the next attempt.
+        let _ = tokio::time::timeout(pause, found).await;
     }
 
     async fn attempt(
@@ -217,10 +238,7 @@ pub(super) fn warm_one(peers: &[Arc<Peer>], picked: &Arc<Peer>) {
 
 /// Of two replicas chosen at random the one with less to do. Replicas already
 /// tried by this call, known to be in trouble or not connected come last.
-pub(super) fn pick<'a>(
-    peers: &'a [Arc<Peer>],
-    tried: &[std::net::SocketAddr],
-) -> Option<&'a Arc<Peer>> {
+pub(super) fn pick<'a>(peers: &'a [Arc<Peer>], tried: &[SocketAddr]) -> Option<&'a Arc<Peer>> {
     if let [only] = peers {
         return Some(only);
     }
