@@ -181,7 +181,7 @@ impl Connections {
         let mut live = self.live.lock();
         live.retain(|live| !live.shared.ended.load(Ordering::Acquire));
         if live.len() > 1 {
-            give_up_spares(&mut live);
+            give_up_spares(&mut live, Instant::now());
         }
         let free = live.iter().find(|live| live.calls() < self.shared_by(live));
         match free {
@@ -287,8 +287,7 @@ impl Live {
 }
 
 /// Connections end once nobody holds a sender of theirs.
-fn give_up_spares(live: &mut Vec<Live>) {
-    let now = Instant::now();
+fn give_up_spares(live: &mut Vec<Live>, now: Instant) {
     let mut is_first = true;
     live.retain_mut(|live| {
         if std::mem::take(&mut is_first) || live.calls() > 0 {
@@ -311,4 +310,36 @@ async fn told(connection: &mut Connection<Wire, Frame>) -> Result<(), Option<h2:
         polled.map(|ended| Err(ended.err()))
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn live() -> Live {
+        let (near, _far) = tokio::io::duplex(1024);
+        let (sender, _connection) = h2::client::Builder::new().handshake(near).await.unwrap();
+        Live {
+            sender,
+            shared: Arc::default(),
+            spare_since: None,
+        }
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn further_connections_without_calls_are_given_up_in_time() {
+        let mut all = vec![live().await, live().await, live().await];
+        let busy = Lease::new(&all[2].shared);
+        let start = Instant::now();
+        give_up_spares(&mut all, start);
+        assert_eq!(all.len(), 3);
+        give_up_spares(&mut all, start + SPARE_LIFE);
+        // The first stays, and so does the one with a call.
+        assert_eq!(all.len(), 2);
+        drop(busy);
+        give_up_spares(&mut all, start + SPARE_LIFE * 2);
+        assert_eq!(all.len(), 2, "its idleness has only begun");
+        give_up_spares(&mut all, start + SPARE_LIFE * 3);
+        assert_eq!(all.len(), 1);
+    }
 }

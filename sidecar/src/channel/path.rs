@@ -98,6 +98,18 @@ mod tests {
     }
 
     #[test]
+    fn probes_have_a_path_and_may_have_a_query() {
+        for (path, target) in [
+            ("/healthz", "/healthz"),
+            ("/", "/"),
+            ("/a b?full=1", "/a%20b?full=1"),
+        ] {
+            assert_eq!(probe_target(path).unwrap().to_string(), target, "{path}");
+        }
+        assert!(probe_target("/100%").is_err());
+    }
+
+    #[test]
     fn a_lone_percent_is_refused_in_gos_words() {
         assert_eq!(
             app_uri("http://127.0.0.1:80", "a%zz", "")

@@ -63,6 +63,51 @@ fn an_answer_cut_short_never_looks_whole() {
     }
 }
 
+/// Where only the end of the connection ends a body, TLS tells whether it is
+/// the end.
+#[test]
+fn an_answer_until_close_is_whole_only_if_tls_says_so() {
+    use rustls::{ServerConnection, StreamOwned};
+    use std::io::{Read, Write};
+    use std::net::{Ipv4Addr, TcpListener};
+
+    let config = tests::tls::app(&tests::AppTls {
+        alpn: &["http/1.1"],
+        ..tests::AppTls::default()
+    });
+    let mut table = Table::default();
+    for in_order in [true, false] {
+        table.row(&format!("in order {in_order}"), || {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+            let port = listener.local_addr().unwrap().port();
+            let config = config.clone();
+            std::thread::spawn(move || {
+                for stream in listener.incoming() {
+                    let tls = ServerConnection::new(config.clone()).unwrap();
+                    let mut stream = StreamOwned::new(tls, stream.unwrap());
+                    let mut request = [0; 4096];
+                    // The wait for the app is a handshake and no request.
+                    if stream.read(&mut request).is_ok_and(|read| read > 0) {
+                        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nsome");
+                        if in_order {
+                            stream.conn.send_close_notify();
+                        }
+                        let _ = stream.flush();
+                    }
+                }
+            });
+            let callee = tests::sidecar("callee")
+                .app_port(port)
+                .flag("app-protocol", "https")
+                .flag("disable-init-endpoints", "config")
+                .run();
+            let answer = request("GET", "callee", "x").try_send(callee.http());
+            let is_whole = answer.is_ok_and(|answer| answer.is_whole_success());
+            assert_eq!(is_whole, in_order);
+        });
+    }
+}
+
 #[test]
 fn an_app_that_dies_in_the_middle_cuts_its_answers() {
     let mut table = Table::default();
