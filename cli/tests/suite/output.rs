@@ -208,6 +208,24 @@ fn the_prefix_can_be_switched_off() {
 }
 
 #[test]
+fn without_the_prefix_an_app_may_ask_the_terminal() {
+    let place = Place::new();
+    place.script(
+        "app",
+        "test -t 1 && printf 'name? '; read -r name; echo \"hello $name\"",
+    );
+    let name = id("asks");
+    let line = format!("exec \"$DAPR\" run --app-id {name} --app-log-prefix=false -- ./app");
+    let mut terminal = Terminal::start(&place, &line);
+    // Without a line end: the app has the terminal itself.
+    terminal.wait_for("name? ");
+    terminal.type_keys(b"world\n");
+    assert_eq!(terminal.end(), Some(0));
+    terminal.wait_for("hello world\r\n");
+    place.assert_quiet();
+}
+
+#[test]
 fn colours_are_for_terminals() {
     let place = Place::new();
     let name = id("colours");

@@ -1,7 +1,7 @@
 //! What the tests of `dapr run` share: apps that listen, and terminals.
 
 use std::io::{Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Arc;
@@ -19,10 +19,18 @@ pub(crate) fn id(name: &str) -> String {
     format!("{name}-{}-{number}", std::process::id())
 }
 
-/// A port that nobody has.
+/// A port that nobody has, and that the system gives to nobody who asks for
+/// any: below the range it takes those from.
 pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let first = std::process::id() * 97;
+    loop {
+        let number = first + NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = 20_000 + u16::try_from(number % 12_000).unwrap();
+        if TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// The sidecar the program would find.
@@ -143,9 +151,13 @@ impl Terminal {
         eventually(|| self.screen().contains(text).then_some(()));
     }
 
-    pub(crate) fn press_ctrl_c(&mut self) {
-        self.keys.write_all(b"\x03").unwrap();
+    pub(crate) fn type_keys(&mut self, keys: &[u8]) {
+        self.keys.write_all(keys).unwrap();
         self.keys.flush().unwrap();
+    }
+
+    pub(crate) fn press_ctrl_c(&mut self) {
+        self.type_keys(b"\x03");
     }
 
     /// Takes the terminal away, as closing its window does.
