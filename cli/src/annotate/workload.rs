@@ -10,13 +10,18 @@ pub(super) struct Target<'a> {
     pub(super) namespace: &'a str,
 }
 
-/// A workload whose pods have no place for annotations.
+/// Why a workload cannot be annotated.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{kind} {name:?} has no {field}, or one that is no mapping")]
-pub(super) struct WorkloadError {
-    kind: String,
-    name: String,
-    field: String,
+pub(super) enum WorkloadError {
+    /// Its pods have no place for annotations.
+    #[error("{kind} {name:?} has no {field}, or one that is no mapping")]
+    NoPlace {
+        kind: String,
+        name: String,
+        field: String,
+    },
+    #[error("{kind} has no metadata.name to make an app id from, please provide --app-id")]
+    NoName { kind: String },
 }
 
 /// Kinds in lower case, and the way to their pods.
@@ -60,11 +65,17 @@ pub(super) fn annotate(
         return Ok(false);
     }
     let id = format!("{namespace}-{lower}-{name}");
-    let place = place(object, path).map_err(|field| WorkloadError { kind, name, field })?;
+    let place = match place(object, path) {
+        Ok(place) => place,
+        Err(field) => return Err(WorkloadError::NoPlace { kind, name, field }),
+    };
     for (annotation, value) in annotations.all() {
         place.set(annotation, Scalar::quoted(value));
     }
     if place.get(Annotations::app_id()).is_none() {
+        if name.is_empty() {
+            return Err(WorkloadError::NoName { kind });
+        }
         place.set(Annotations::app_id(), Scalar::quoted(id));
     }
     Ok(true)

@@ -6,6 +6,7 @@ const FLAGS: &[Flag] = &[
     Flag::bool("all", "All").short('A'),
     Flag::bool("kubernetes", "Cluster").short('k'),
     Flag::list("resources-path", "Paths"),
+    Flag::array("set", "Values"),
     Flag::text("components-path", "", "Old")
         .short('d')
         .deprecated("use --resources-path"),
@@ -69,6 +70,23 @@ fn booleans_combine_and_never_take_the_next_word() {
 fn lists_repeat_and_split_at_commas() {
     let parsed = args(&["--resources-path", "a,b", "--resources-path=\"c,d\""]).unwrap();
     assert_eq!(parsed.list("resources-path"), ["a", "b", "c,d"]);
+    let parsed = args(&["--set", "a={b,c}", "--set=d=\"e"]).unwrap();
+    assert_eq!(parsed.list("set"), ["a={b,c}", "d=\"e"]);
+}
+
+#[test]
+fn help_is_a_flag_like_any_other() {
+    assert_eq!(args(&["--help=true", "x"]).unwrap_err(), Mistake::Help);
+    assert!(args(&["--help=false", "x"]).is_ok());
+    assert_eq!(message(&["--help", "--nope"]), "unknown flag: --nope");
+}
+
+#[test]
+fn own_flags_stand_in_front_of_global_ones() {
+    let own = [Flag::text("log-as-json", "own", "Text")];
+    let parsed = parse(&own, &words(&["--log-as-json", "x", "--runtime-path=y"])).unwrap();
+    assert_eq!(parsed.text("log-as-json"), "x");
+    assert_eq!(parsed.text("runtime-path"), "y");
 }
 
 #[test]

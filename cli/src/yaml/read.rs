@@ -24,15 +24,12 @@ pub(crate) enum ReadError {
     TooLarge,
 }
 
-/// The first document of a text; nothing when it has no content.
+/// The one document of a text; nothing when it has no content.
 pub(crate) fn read(text: &str) -> Result<Option<Node>, ReadError> {
     let options = granit_parser::options! { emit_comments: false };
     let mut reader = Reader::default();
     for event in Parser::new_from_str_with_options(text, options) {
         let (event, span) = event.map_err(|error| ReadError::Syntax(Box::new(error)))?;
-        if matches!(event, Event::DocumentEnd) {
-            break;
-        }
         reader.event(event, span.start.line())?;
     }
     Ok(reader.done.filter(has_content))

@@ -104,6 +104,10 @@ fn documents_that_cannot_be_read() {
             "a: &a [*a]",
             "an alias inside of what it stands for, in line 1",
         ),
+        (
+            "{a: 1}\n{b: 2}",
+            "did not find expected <document start> at char 7 line 2",
+        ),
         (&laughs, "aliases that stand for more than 100000 values"),
     ] {
         let error = read(text).unwrap_err().to_string();
