@@ -180,6 +180,10 @@ fn what_init_installs_uninstall_removes() {
         other.err,
         "❌  cannot install runtime version 1.2.3: this is 1.18.0\n"
     );
+    let mut from_environment = place.dapr(&["init"]);
+    from_environment.env("DAPR_RUNTIME_VERSION", "1.2.3");
+    let output = from_environment.output().unwrap();
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), other.err);
 
     let done = place.run(&["uninstall", "--all"]);
     assert_eq!(done.code, Some(0));

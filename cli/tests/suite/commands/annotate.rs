@@ -281,6 +281,8 @@ fn what_cannot_be_annotated_is_said_and_nothing_is_printed() {
         "kind: Pod\nmetadata: {name: a}\n---\nkind: [\n",
     );
     place.write("bare.yaml", "kind: Deployment\nmetadata: {name: a}\n");
+    place.write("nameless.yaml", "kind: Pod\nmetadata: {generateName: a-}\n");
+    place.write("two.json", "{\"kind\": \"Pod\"}\n{\"kind\": \"Pod\"}\n");
     place.write(
         "odd.yaml",
         "kind: Pod\nmetadata: {name: a, annotations: text}\n",
@@ -311,6 +313,14 @@ fn what_cannot_be_annotated_is_said_and_nothing_is_printed() {
         (
             &["-k", "bare.yaml"],
             "error reading bare.yaml: document 1: Deployment \"a\" has no spec, or one that is no mapping",
+        ),
+        (
+            &["-k", "nameless.yaml"],
+            "error reading nameless.yaml: document 1: Pod has no metadata.name to make an app id from, please provide --app-id",
+        ),
+        (
+            &["-k", "two.json"],
+            "error reading two.json: document 1: did not find expected <document start> at char 16 line 2 column 1",
         ),
         (
             &["-k", "odd.yaml"],

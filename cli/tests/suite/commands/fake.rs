@@ -81,13 +81,19 @@ pub(crate) fn sidecar_on_socket(
 /// A process called `daprd` that does nothing until it is told to end. It is
 /// the shell under that name.
 pub(crate) fn process(place: &Place, arguments: &[&str]) -> Child {
+    process_with(place, "read forever", arguments)
+}
+
+/// As [`process`], with what the shell does.
+pub(crate) fn process_with(place: &Place, script: &str, arguments: &[&str]) -> Child {
     let path = place.path().join("fake/daprd");
     if !path.exists() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::os::unix::fs::symlink("/bin/sh", &path).unwrap();
     }
     let child = Command::new(path)
-        .args(["-c", "read forever"])
+        .current_dir(place.path())
+        .args(["-c", script])
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())

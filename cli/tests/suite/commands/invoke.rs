@@ -1,8 +1,10 @@
 //! `invoke`: what is sent, and what is made of every kind of answer.
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::process::Stdio;
+use std::thread;
 
 use serde_json::json;
 
@@ -192,6 +194,46 @@ fn other_answers_are_failures() {
         "❌  error invoking app nobody-1: app ID nobody-1 not found\n"
     );
 }
+
+/// More than all buffers between the two hold, so that neither may wait for
+/// the other to be done.
+#[test]
+fn answers_are_read_while_bodies_are_sent() {
+    let place = Place::new();
+    let id = fake::id("echo");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let echo = thread::spawn(move || {
+        // Listings of other tests ask for metadata.
+        let (mut reader, mut writer) = loop {
+            let (stream, _) = listener.accept().unwrap();
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let mut line = String::new();
+            reader.read_line(&mut line).unwrap();
+            if line.starts_with("POST ") {
+                break (reader, stream);
+            }
+        };
+        let mut line = String::new();
+        while line != "\r\n" {
+            line.clear();
+            reader.read_line(&mut line).unwrap();
+        }
+        write!(writer, "HTTP/1.1 200 OK\r\ncontent-length: {LARGE}\r\n\r\n").unwrap();
+        io::copy(&mut reader.take(LARGE), &mut writer).unwrap();
+    });
+    let mut process = fake::process(&place, &["--app-id", &id, "--dapr-http-port", &port]);
+    let body: Vec<u8> = (0..LARGE).map(|n| n as u8).collect();
+    fs::write(place.path().join("body"), &body).unwrap();
+    let line = ["invoke", "-a", &id, "-m", "x", "-f", "body"];
+    let output = place.dapr(&line).output().unwrap();
+    assert!(output.stdout.starts_with(&body) && output.status.success());
+    echo.join().unwrap();
+    process.kill().unwrap();
+    process.wait().unwrap();
+}
+
+const LARGE: u64 = 64 << 20;
 
 #[test]
 fn the_api_token_is_shown_to_the_sidecar() {

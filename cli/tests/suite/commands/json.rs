@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::fake;
-use crate::tools::{Done, Place};
+use crate::tools::{Done, Place, Running};
 
 /// The objects of a stream, all of whose lines are some.
 fn statuses(text: &str) -> Vec<(String, String)> {
@@ -108,6 +108,45 @@ fn progress_is_objects() {
     // The second time there is nothing.
     let done = place.run(&["uninstall", "--log-as-json"]);
     assert_eq!(kinds(&done), ["info", "info", "warning", "success"]);
+}
+
+/// The lines of sidecars are objects as well, and those of apps their own.
+#[test]
+fn runs_print_objects() {
+    let place = Place::new();
+    let (single, several) = (fake::id("json-single"), fake::id("json-several"));
+    place.write(
+        "dapr.yaml",
+        &format!("version: 1\napps: [{{appDirPath: ., appID: {several}, command: [echo, hi]}}]\n"),
+    );
+    let mut of_file = Running::start(place.dapr(&["run", "-f", ".", "--log-as-json"]));
+    of_file.line("Exited App successfully");
+    place.run(&["stop", &several]);
+    let (code, lines_of_file) = of_file.end();
+    assert_eq!(code, Some(0));
+    let done = place.run(&["run", "--log-as-json", "-a", &single, "--", "echo", "hi"]);
+    assert_eq!((done.code, done.err.as_str()), (Some(0), ""), "{done:?}");
+    for (lines, prefix) in [
+        (
+            done.out.lines().map(str::to_owned).collect(),
+            "== APP == ".to_owned(),
+        ),
+        (lines_of_file, format!("== APP - {several} == ")),
+    ] {
+        let lines: Vec<String> = lines;
+        let (app, own): (Vec<_>, Vec<_>) = lines
+            .iter()
+            .filter(|line| !line.is_empty())
+            .partition(|line| line.starts_with(&prefix));
+        assert_eq!(app, [&format!("{prefix}hi")]);
+        for line in own {
+            let object: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"));
+            assert!(
+                object["msg"].is_string() && object["time"].is_string(),
+                "{line}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -60,6 +60,26 @@ fn a_sidecar_of_others_is_ended_itself() {
 }
 
 #[test]
+fn a_sidecar_that_does_not_end_is_said() {
+    let place = Place::new();
+    let id = fake::id("stubborn");
+    let script = "trap '' TERM; echo >trapped; read forever";
+    let mut stubborn = fake::process_with(&place, script, &["--app-id", &id]);
+    eventually(|| place.path().join("trapped").exists().then_some(()));
+    let done = place.run(&["stop", &id]);
+    assert_eq!((done.code, done.out.as_str()), (Some(0), ""));
+    assert_eq!(
+        done.err,
+        format!(
+            "❌  failed to stop app id {id}: process {} did not end within 12 seconds\n",
+            stubborn.id()
+        )
+    );
+    stubborn.kill().unwrap();
+    stubborn.wait().unwrap();
+}
+
+#[test]
 fn nothing_to_stop_is_no_failure() {
     let place = Place::new();
     for line in [&["stop"][..], &["stop", "-a", ""], &["stop", "--app-id="]] {
