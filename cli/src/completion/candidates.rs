@@ -4,10 +4,12 @@ use crate::args::{Flag, Kind, with_global};
 use crate::commands::{Command, resolve, top_level};
 use crate::instances::scan;
 
+/// Words with their descriptions.
+type Rows = Vec<(String, &'static str)>;
+
 /// What can be typed.
 pub(super) struct Candidates {
-    /// Words with their descriptions.
-    pub(super) rows: Vec<(String, &'static str)>,
+    pub(super) rows: Rows,
     /// Whether file names are as good.
     pub(super) files: bool,
 }
@@ -73,7 +75,7 @@ fn all(last: &str, before: &[String]) -> Candidates {
 
 const HELP: Option<(&str, &str)> = Some(("help", "Help about any command"));
 
-fn names_after_help(before: &[String]) -> Vec<(String, &'static str)> {
+fn names_after_help(before: &[String]) -> Rows {
     let topic: Vec<String> = before
         .iter()
         .filter(|word| *word != "help")
@@ -89,7 +91,7 @@ fn names_after_help(before: &[String]) -> Vec<(String, &'static str)> {
 fn names(
     commands: impl Iterator<Item = &'static Command>,
     more: Option<(&str, &'static str)>,
-) -> Vec<(String, &'static str)> {
+) -> Rows {
     let more = more.map(|(name, about)| (name.to_owned(), about));
     commands
         .map(|command| (command.word().to_owned(), command.about))
@@ -116,12 +118,7 @@ fn is(flag: &Flag, word: &str) -> bool {
 }
 
 /// Flags that can still be given. Short forms are offered behind one dash.
-fn flag_names(
-    flags: &[Flag],
-    command: Option<&Command>,
-    rest: &[String],
-    last: &str,
-) -> Vec<(String, &'static str)> {
+fn flag_names(flags: &[Flag], command: Option<&Command>, rest: &[String], last: &str) -> Rows {
     let version = Flag::bool("version", "Print the versions").short('v');
     let version = command.is_none().then_some(&version);
     let mut rows = Vec::new();
@@ -186,7 +183,7 @@ fn app_ids() -> Candidates {
     words(ids.collect())
 }
 
-fn words(rows: Vec<(String, &'static str)>) -> Candidates {
+fn words(rows: Rows) -> Candidates {
     Candidates { rows, files: false }
 }
 
