@@ -1,7 +1,11 @@
 //! The app channel: our connections to our own app.
 //!
 //! Called by the internal server for peers and by `invoke` for self calls.
-//! Nothing is retried at this hop, except what never left this process.
+//! Nothing is retried at this hop, except what the app cannot have looked at.
+//!
+//! `http` is what calls of HTTP apps have in common, `http1` with `pool` and
+//! `http2` with `connections` are the two ways they travel; `grpc` calls gRPC
+//! apps over the same `connections`. All of them `dial`.
 
 mod connections;
 mod dial;

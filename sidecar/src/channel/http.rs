@@ -143,6 +143,14 @@ fn advice(spoken: Option<Spoken>) -> String {
     spoken.map_or_else(String::new, |spoken| format!("; {spoken}"))
 }
 
+/// Safe by its method, and bodiless.
+pub(super) fn may_run_twice(request: &http::Request<Body>) -> bool {
+    matches!(
+        *request.method(),
+        Method::GET | Method::HEAD | Method::OPTIONS
+    ) && matches!(request.body(), Body::Empty)
+}
+
 /// The body, and the length the app is told; none for a body that arrives
 /// without one, and where no body is expected.
 fn framed(

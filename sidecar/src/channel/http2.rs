@@ -19,7 +19,7 @@ use super::{
     Channel,
     connections::{Connections, HEADER_LIST, Lease, NoConnection, Ready},
     dial::DialError,
-    http::{Failure, Turn},
+    http::{Failure, Turn, may_run_twice},
 };
 use crate::{
     message::{Body, BodyError, Response, headers},
@@ -60,7 +60,7 @@ impl Channel {
             };
             tries += 1;
             let is_head = request.method() == Method::HEAD;
-            let is_safe = is_safe(&request);
+            let is_safe = may_run_twice(&request);
             let site = self.connections.site();
             let lost = match exchange(sender, site, request).await {
                 Ok((parts, recv, uplink)) => {
@@ -94,14 +94,6 @@ impl Channel {
 /// The app says that it has not looked at the call.
 pub(super) fn never_seen(error: &h2::Error) -> bool {
     error.is_remote() && (error.is_go_away() || error.reason() == Some(Reason::REFUSED_STREAM))
-}
-
-/// May run twice: safe by its method, and bodiless.
-fn is_safe(request: &Request<Body>) -> bool {
-    matches!(
-        *request.method(),
-        Method::GET | Method::HEAD | Method::OPTIONS
-    ) && matches!(request.body(), Body::Empty)
 }
 
 /// Sends, up to the head of the answer.

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use http::{Method, Request, Response};
+use http::{Request, Response};
 use hyper::{
     body::Incoming,
     client::conn::http1::{self, SendRequest},
@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use super::{
     App,
     dial::{DialError, Version},
-    http::Failure,
+    http::{Failure, may_run_twice},
     socket::{AppSocket, Opening},
     spoken::Spoken,
 };
@@ -69,53 +69,63 @@ impl Pool {
         mut request: Request<Body>,
     ) -> Result<(Response<Incoming>, Leased), Failure> {
         loop {
-            let (mut sender, opening) = match self.take() {
-                Some(sender) => (sender, None),
-                None => match self.connect(app).await {
-                    Ok((sender, opening)) => (sender, Some(opening)),
-                    Err(DialError::Version(_)) => {
-                        return Err(Failure::Version(Box::new(request)));
-                    }
-                    Err(error) => return Err(Failure::Unseen(error.to_string())),
-                },
+            let (mut sender, opening) = match self.acquire(app).await {
+                Ok(acquired) => acquired,
+                Err(DialError::Version(_)) => return Err(Failure::Version(Box::new(request))),
+                Err(error) => return Err(Failure::Unseen(error.to_string())),
             };
             let is_reused = opening.is_none();
-            let again = is_reused.then(|| repeatable(&request)).flatten();
-            match sender.try_send_request(request).await {
+            let copy = is_reused.then(|| repeatable(&request)).flatten();
+            let mut failed = match sender.try_send_request(request).await {
                 Ok(response) => {
                     app.has_answered();
-                    if head_length(&response) > self.header_limit {
-                        return Err(Failure::Headers(self.header_limit));
-                    }
-                    let leased = Leased {
-                        pool: Arc::clone(self),
-                        sender: Some(sender),
-                    };
-                    return Ok((response, leased));
+                    return self.answered(response, sender);
                 }
-                Err(mut failed) => {
-                    let unsent = failed.take_message().filter(|_| is_reused);
-                    let error = failed.into_error();
-                    let again = again.filter(|_| is_gone(&error));
-                    match unsent.or(again) {
-                        Some(next) => request = next,
-                        None if error.is_parse_too_large() => {
-                            return Err(Failure::Headers(self.header_limit));
-                        }
-                        None => {
-                            let spoken = match opening {
-                                Some(opening) => {
-                                    Box::pin(Spoken::instead(app, opening.bytes())).await
-                                }
-                                None => None,
-                            };
-                            let reason = reason(&error);
-                            return Err(Failure::Exchange { reason, spoken });
-                        }
-                    }
-                }
+                Err(failed) => failed,
+            };
+            let unsent = failed.take_message().filter(|_| is_reused);
+            let error = failed.into_error();
+            match unsent.or_else(|| copy.filter(|_| is_gone(&error))) {
+                Some(next) => request = next,
+                None => return Err(self.failed(app, &error, opening).await),
             }
         }
+    }
+
+    fn answered(
+        self: &Arc<Self>,
+        response: Response<Incoming>,
+        sender: SendRequest<Body>,
+    ) -> Result<(Response<Incoming>, Leased), Failure> {
+        if head_length(&response) > self.header_limit {
+            return Err(Failure::Headers(self.header_limit));
+        }
+        let leased = Leased {
+            pool: Arc::clone(self),
+            sender: Some(sender),
+        };
+        Ok((response, leased))
+    }
+
+    async fn failed(&self, app: &App, error: &hyper::Error, opening: Option<Opening>) -> Failure {
+        if error.is_parse_too_large() {
+            return Failure::Headers(self.header_limit);
+        }
+        let spoken = match opening {
+            Some(opening) => Box::pin(Spoken::instead(app, opening.bytes())).await,
+            None => None,
+        };
+        let reason = reason(error);
+        Failure::Exchange { reason, spoken }
+    }
+
+    /// An idle connection, else a new one with what the app says first on it.
+    async fn acquire(&self, app: &App) -> Result<(SendRequest<Body>, Option<Opening>), DialError> {
+        if let Some(sender) = self.take() {
+            return Ok((sender, None));
+        }
+        let (sender, opening) = self.connect(app).await?;
+        Ok((sender, Some(opening)))
     }
 
     fn take(&self) -> Option<SendRequest<Body>> {
@@ -198,13 +208,9 @@ fn reason(error: &hyper::Error) -> String {
     }
 }
 
-/// A copy of a request that may run twice: safe by its method, and bodiless.
-pub(super) fn repeatable(request: &Request<Body>) -> Option<Request<Body>> {
-    let is_safe = matches!(
-        *request.method(),
-        Method::GET | Method::HEAD | Method::OPTIONS
-    );
-    if !is_safe || !matches!(request.body(), Body::Empty) {
+/// A copy of a request that may run twice.
+fn repeatable(request: &Request<Body>) -> Option<Request<Body>> {
+    if !may_run_twice(request) {
         return None;
     }
     let mut copy = Request::new(Body::Empty);
