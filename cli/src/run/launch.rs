@@ -109,10 +109,17 @@ pub(super) fn ready(plan: &Plan) -> bool {
     send(&plan.http(), request, Some(Duration::from_secs(1))).is_ok_and(|answer| answer.succeeded())
 }
 
+/// The line for a sidecar that takes its time.
+pub(super) fn not_ready(app_id: &str, reason: &str) -> String {
+    format!("The sidecar of app {app_id:?} is not ready yet: {reason}")
+}
+
 /// What [`await_sidecar`] has to say.
 pub(super) enum Notice {
     Info(String),
     Warning(String),
+    /// For the console, wherever the sidecar's log goes.
+    Advice(String),
 }
 
 /// Waits until both APIs of sidecar `at` accept connections. `false` when
@@ -143,9 +150,7 @@ pub(super) fn await_sidecar(
                 if late.is_some_and(|late| Instant::now() >= late) {
                     late = None;
                     let reason = why().unwrap_or_else(|| "it has not said why".to_owned());
-                    tell(Notice::Warning(format!(
-                        "The sidecar is not ready yet: {reason}"
-                    )));
+                    tell(Notice::Advice(not_ready(&plan.app.id, &reason)));
                 }
                 connect(&endpoint, Duration::from_secs(1))
                     .map_err(|error| last = Some(error))

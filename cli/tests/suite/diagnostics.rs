@@ -386,29 +386,34 @@ fn a_sidecar_that_is_late_is_asked_why() {
         "daprd",
         "echo 'time=\"t\" level=warning msg=\"sentry is not there yet\" app_id=a'; exec sleep 1000",
     );
-    for arguments in [
-        &[
-            "run",
-            "--enable-mtls=false",
-            "--app-id",
-            "late",
-            "--",
-            "true",
-        ][..],
-        &["run", "--enable-mtls=false", "-f", "."],
-    ] {
-        place.write(
-            "dapr.yaml",
-            "version: 1\ncommon: {daprdLogDestination: console}\napps: [{appDirPath: ., appID: late, command: ['true']}]",
-        );
-        let mut command = place.dapr(arguments);
-        command.env("DAPRD_BIN", &daprd);
-        let mut run = Running::start(command);
-        run.line("The sidecar is not ready yet: sentry is not there yet");
+    place.write(
+        "dapr.yaml",
+        "version: 1\napps: [{appDirPath: ., appID: late, command: ['true']}]",
+    );
+    place.write(
+        "with-port.yaml",
+        "version: 1\napps: [{appDirPath: ., appID: late, appPort: 1, command: [sleep, '1000']}]",
+    );
+    // One with a port is registered for fifteen seconds; all at once.
+    let mut runs = [
+        &["--app-id", "late", "--", "true"][..],
+        &["-f", "."],
+        &["--app-id", "late", "-p", "1", "--", "sleep", "1000"],
+        &["-f", "with-port.yaml"],
+    ]
+    .map(|arguments| {
+        let mut command = place.dapr(&["run", "--enable-mtls=false"]);
+        command.args(arguments).env("DAPRD_BIN", &daprd);
+        Running::start(command)
+    });
+    for run in &mut runs {
+        run.line("⚠  The sidecar of app \"late\" is not ready yet: sentry is not there yet");
+    }
+    for run in runs {
         kill("-INT", run.pid());
         assert_eq!(run.end().0, Some(0));
-        place.assert_quiet();
     }
+    place.assert_quiet();
 }
 
 #[test]

@@ -193,6 +193,7 @@ impl Runner<'_> {
             let tell = |notice| match notice {
                 Notice::Info(text) => lines.status(console, Level::Info, &text),
                 Notice::Warning(text) => lines.status(console, Level::Warning, &text),
+                Notice::Advice(text) => console.warning(&text),
             };
             let why = || lines.recent().complaint();
             if !launch::await_sidecar(&one.plan, at, &mut self.events, tell, why) {
@@ -270,11 +271,16 @@ impl Runner<'_> {
             match registrar.put(&mut self.events, key, &value) {
                 Ok(()) => {}
                 Err(RegisterError::Interrupted) => return,
-                Err(error) => one.daprd_lines.status(
-                    console,
-                    Level::Warning,
-                    &format!("Could not update sidecar metadata for {key}: {error}"),
-                ),
+                Err(error) => {
+                    let message = format!("Could not update sidecar metadata for {key}: {error}");
+                    one.daprd_lines.status(console, Level::Warning, &message);
+                    // The first of them says why; the others fail alike.
+                    if let Some(why) = one.daprd_lines.recent().complaint()
+                        && key == "cliPID"
+                    {
+                        console.warning(&launch::not_ready(&one.plan.app.id, &why));
+                    }
+                }
             }
         }
     }

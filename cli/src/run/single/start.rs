@@ -27,7 +27,7 @@ impl Run<'_> {
         let console = self.console;
         let tell = |notice| match notice {
             Notice::Info(text) => console.info(&text),
-            Notice::Warning(text) => console.warning(&text),
+            Notice::Warning(text) | Notice::Advice(text) => console.warning(&text),
         };
         // With an app port the sidecar itself waits, for the app.
         let why = || self.daprd_lines.recent().complaint();
@@ -100,6 +100,14 @@ impl Run<'_> {
                 console.warning(&format!(
                     "Could not update sidecar metadata for {key}: {error}"
                 ));
+                // The first of them says why; the others fail alike.
+                if key == "cliPID" {
+                    let why = self.daprd_lines.recent().complaint();
+                    super::tell(
+                        console,
+                        why.map(|why| launch::not_ready(&self.plan.app.id, &why)),
+                    );
+                }
                 Ok(())
             }
             Ok(()) => Ok(()),
