@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header};
 use http_body::Frame;
 use http_body_util::{BodyExt, Either, Full};
 use hyper::body::Incoming;
@@ -78,7 +78,8 @@ pub(super) async fn answer(
     let running = Running::new(&shared);
     let path = request.uri().path().to_owned();
     let query = request.uri().query().unwrap_or_default().to_owned();
-    let (_, mut body) = request.into_parts();
+    let version = request.version();
+    let mut body = request.into_body();
     match path.as_str() {
         "/echo" => {
             let (sender, pieces) = Pieces::new(&shared, None);
@@ -115,7 +116,15 @@ pub(super) async fn answer(
             runtime().spawn(produce(sender, number(&query, "seed"), size));
             Ok(Response::new(Either::Right(pieces)))
         }
-        "/early" => Ok(whole(StatusCode::OK, "early")),
+        "/early" => {
+            let mut response = whole(StatusCode::OK, "early");
+            if version < Version::HTTP_2 {
+                // As servers do that leave a body unread: they hang up.
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(header::CONNECTION, close);
+            }
+            Ok(response)
+        }
         "/none" => Err(cut()),
         "/events" => {
             let (sender, pieces) = Pieces::new(&shared, None);
