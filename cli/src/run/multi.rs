@@ -16,6 +16,7 @@ use super::launch::{self, LATE};
 use super::output::{Lines, Pump};
 use super::ports::Ports;
 use super::process::{Exit, Process, end};
+use super::sockets;
 use crate::Cli;
 use crate::console::{self, Console, Level};
 use crate::instances::{in_foreground, scan};
@@ -24,9 +25,11 @@ use crate::run_file::{self, FileApp};
 use start::StartError;
 
 /// How long the start of the next app is put off for an app that does not
-/// listen yet, beyond [`LATE`]: enough for interpreters and virtual machines,
-/// and bearable for apps that wait for each other or listen elsewhere.
-const APP_PATIENCE: Duration = Duration::from_secs(5);
+/// listen yet, beyond [`LATE`]: enough to compile it first, and bearable for
+/// apps that wait for each other.
+const APP_PATIENCE: Duration = Duration::from_secs(25);
+/// The same for an app that listens elsewhere: it will hardly come.
+const STRAY_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Runs all apps of the file until a signal comes.
 pub(super) fn run(cli: &Cli, file: &str, mtls: bool) -> u8 {
@@ -174,7 +177,12 @@ impl Runner<'_> {
         let mut waited = self.events.wait(LATE, pointless, ready);
         if waited == Waited::TimedOut {
             self.started[at].look_at_port(console);
-            waited = self.events.wait(APP_PATIENCE, pointless, || {
+            let patience = if self.started[at].listens_somewhere() {
+                STRAY_PATIENCE
+            } else {
+                APP_PATIENCE
+            };
+            waited = self.events.wait(patience, pointless, || {
                 launch::ready(&self.started[at].plan).then_some(())
             });
         }
@@ -330,6 +338,11 @@ impl Started {
                 self.plan.app.id
             ));
         }
+    }
+
+    fn listens_somewhere(&self) -> bool {
+        let app = self.app.as_ref();
+        app.is_some_and(|app| !sockets::of_session(app.pid()).is_empty())
     }
 
     /// Says so when calls do not reach the app. Once is enough.
