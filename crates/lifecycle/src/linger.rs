@@ -129,14 +129,14 @@ mod tests {
         let (mut client, server) = duplex(16);
         let (mut server, linger) = Lingering::new(server);
         linger.ask();
-        let closing = tokio::spawn(async move { server.shutdown().await });
-        let mut end = Vec::new();
-        client.read_to_end(&mut end).await.unwrap();
-        // More than the pipe holds.
-        client.write_all(&[0; 1000]).await.unwrap();
-        assert!(!closing.is_finished());
-        drop(client);
-        closing.await.unwrap().unwrap();
+        let sending = async move {
+            let mut end = Vec::new();
+            client.read_to_end(&mut end).await.unwrap();
+            // More than the pipe holds.
+            client.write_all(&[0; 1000]).await.unwrap();
+        };
+        let (closed, ()) = tokio::join!(server.shutdown(), sending);
+        closed.unwrap();
     }
 
     #[tokio::test]
