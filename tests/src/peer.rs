@@ -374,9 +374,13 @@ pub fn frame(message: &[u8]) -> Bytes {
 
 pub(crate) async fn connect(port: u16) -> Result<TcpStream, String> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    TcpStream::connect(address)
-        .await
-        .map_err(|error| format!("connect: {error}"))
+    let connected = async {
+        let stream = TcpStream::connect(address).await?;
+        // Peers and gRPC clients send small frames one by one.
+        stream.set_nodelay(true)?;
+        std::io::Result::Ok(stream)
+    };
+    connected.await.map_err(|error| format!("connect: {error}"))
 }
 
 pub(crate) fn bounded<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, String> {

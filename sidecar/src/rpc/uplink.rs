@@ -64,7 +64,12 @@ async fn send(
                     continue;
                 }
                 let end = http_body::Body::is_end_stream(&body);
-                if !forward(&mut stream, data, end).await || end {
+                if !forward(&mut stream, data, end).await {
+                    // The other side may have answered. HTTP/2 cancels calls
+                    // whose request is let go of before their answer is sent.
+                    std::future::pending::<()>().await;
+                }
+                if end {
                     return;
                 }
             }

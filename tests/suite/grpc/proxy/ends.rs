@@ -76,6 +76,25 @@ fn each_side_speaks_when_it_wants() {
 }
 
 #[test]
+fn a_status_arrives_whatever_its_caller_is_still_sending() {
+    let stage = Stage::new(GrpcApp::new(|mut call| async move {
+        call.receive().await;
+        call.end(&GrpcStatus::error(9, "enough"));
+    }));
+    let mut table = Table::default();
+    for (way, client) in stage.ways() {
+        table.row(&way, || {
+            for _ in 0..300 {
+                let mut stream = client.open(&kind("Any")).unwrap();
+                // Refused once the app has hung up.
+                let _ = (0..50).try_for_each(|_| stream.send([b'x'; 1000]));
+                stream.answer().unwrap().expect(9, "enough");
+            }
+        });
+    }
+}
+
+#[test]
 fn a_call_given_up_is_given_up_at_the_app() {
     let stage = Stage::new(GrpcApp::held());
     let mut table = Table::default();
