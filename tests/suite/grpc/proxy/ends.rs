@@ -83,7 +83,7 @@ fn a_status_arrives_whatever_its_caller_is_still_sending() {
     }));
     let mut table = Table::default();
     for (way, client) in stage.ways() {
-        table.row(&way, || {
+        table.row(way, || {
             for _ in 0..300 {
                 let mut stream = client.open(&kind("Any")).unwrap();
                 // Refused once the app has hung up.
