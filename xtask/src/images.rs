@@ -101,17 +101,9 @@ fn build(root: &Path, profile: &str) -> Result<PathBuf> {
         // It would win over the variable above.
         .env_remove("RUSTFLAGS");
     step::run("build static programs", &mut command)?;
-    Ok(target_folder()?.join(triple).join(profile))
-}
-
-/// This very program lies in it.
-fn target_folder() -> Result<PathBuf> {
-    let program = env::current_exe().context("where is xtask?")?;
-    program
-        .ancestors()
-        .find(|folder| folder.join("CACHEDIR.TAG").is_file())
-        .map(Path::to_path_buf)
-        .context("xtask does not lie in a cargo target folder")
+    // Cargo put this very program into another folder of the same.
+    let beside = step::target_folder()?;
+    Ok(beside.with_file_name(triple).join(profile))
 }
 
 fn megabytes(bytes: usize) -> String {
