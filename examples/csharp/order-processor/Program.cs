@@ -2,6 +2,7 @@
 
 using System.Text.Json.Serialization;
 
+var port = Environment.GetEnvironmentVariable("APP_PORT") ?? "7001";
 var app = WebApplication.CreateBuilder(args).Build();
 
 app.MapPost("/orders", (Order order) =>
@@ -10,6 +11,6 @@ app.MapPost("/orders", (Order order) =>
     return order.ToString();
 });
 
-await app.RunAsync();
+await app.RunAsync($"http://localhost:{port}");
 
 public record Order([property: JsonPropertyName("orderId")] int orderId);
