@@ -171,6 +171,17 @@ pub(crate) enum ChannelError {
         /// Go's wording of the reason.
         reason: String,
     },
+    /// The app closed the connection and left the call on it unread: nothing
+    /// has run, unless the app read it and then reset the connection itself.
+    #[error("{verb} \"{url}\": {reason}")]
+    Unread {
+        /// Verb, as Go spells it in errors.
+        verb: String,
+        /// Address of the call.
+        url: String,
+        /// Go's wording of the reason.
+        reason: String,
+    },
     /// The connection failed before a response.
     #[error("{verb} \"{url}\": {reason}")]
     Exchange {
@@ -210,6 +221,12 @@ impl ChannelError {
             self,
             Self::Unseen { .. } | Self::Unhealthy | Self::Unreachable(_)
         )
+    }
+
+    /// True when the app went without looking at the call, as far as its
+    /// connection tells.
+    pub(crate) fn was_left_unread(&self) -> bool {
+        matches!(self, Self::Unread { .. })
     }
 }
 

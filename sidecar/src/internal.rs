@@ -5,6 +5,7 @@
 mod access;
 mod call;
 mod chunks;
+mod leaving;
 mod proxy;
 mod reply;
 
@@ -13,10 +14,10 @@ use std::sync::Arc;
 use api::grpc::{Code, Status};
 use http::{Request, Response};
 use hyper::body::Incoming;
-use lifecycle::drain::Watch;
 use security::AppIdentity;
 
 use crate::{channel::Channel, message::Limits, policies::Live, reflection::Reflection, rpc};
+pub(crate) use leaving::Leaving;
 use reply::ReplyBody;
 
 /// The internal server of one connection.
@@ -32,8 +33,8 @@ pub(crate) struct Internal {
     pub(crate) limits: Limits,
     /// Whom the app answers.
     pub(crate) policies: Arc<Live>,
-    /// Starts when the pod is being ended.
-    pub(crate) leaving: Watch,
+    /// Whether the pod is being ended.
+    pub(crate) leaving: Leaving,
     /// What this port offers.
     pub(crate) reflection: Reflection,
 }

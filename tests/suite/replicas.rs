@@ -1,6 +1,7 @@
 //! Several instances of one app: each gets its share, and the loss of one
 //! loses no call that may be repeated.
 
+mod ending;
 mod load;
 
 use std::time::Duration;

@@ -123,6 +123,16 @@ impl Socket {
         }
     }
 
+    /// At the end of what the app sent: whether it closed in good order first
+    /// and met bytes of ours afterwards.
+    pub(super) fn is_reset(&self) -> bool {
+        match self {
+            Self::Plain(socket) => socket.take_error().is_ok_and(|error| error.is_some()),
+            // What is pending there is TLS's own.
+            Self::Tls(_) => false,
+        }
+    }
+
     /// Ends TLS as it should be ended; the app's log stays clean.
     pub(super) async fn close(mut self) {
         // It may have gone already.

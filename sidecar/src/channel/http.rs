@@ -20,6 +20,9 @@ pub(super) enum Failure {
     /// The app has not seen the call.
     #[error("{0}")]
     Unseen(String),
+    /// The app closed the connection and left the call on it unread.
+    #[error("{0}")]
+    Unread(String),
     /// The answer has a header block of more than so many bytes.
     #[error("server response headers exceeded {0} bytes; aborted")]
     Headers(usize),
@@ -127,6 +130,7 @@ impl Channel {
             Failure::Unseen(_) | Failure::Version(_) => {
                 return ChannelError::Unseen { verb, url, reason };
             }
+            Failure::Unread(_) => return ChannelError::Unread { verb, url, reason },
             Failure::Headers(_) => None,
             Failure::Exchange { spoken, .. } => *spoken,
         };

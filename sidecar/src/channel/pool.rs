@@ -18,7 +18,7 @@ use super::{
     App,
     dial::{DialError, Version},
     http::{Failure, may_run_twice},
-    socket::{AppSocket, Opening},
+    socket::{AppSocket, Passed},
     spoken::Spoken,
 };
 use crate::message::{Body, BodyError};
@@ -41,15 +41,22 @@ pub(super) struct Pool {
 
 #[derive(Debug)]
 struct Idle {
-    sender: SendRequest<Body>,
+    connection: Connection,
     since: Instant,
+}
+
+/// One to the app.
+#[derive(Debug)]
+struct Connection {
+    sender: SendRequest<Body>,
+    passed: Arc<Passed>,
 }
 
 /// A connection in use; goes back to the pool when dropped.
 #[derive(Debug)]
 pub(super) struct Leased {
     pool: Arc<Pool>,
-    sender: Option<SendRequest<Body>>,
+    connection: Option<Connection>,
 }
 
 impl Pool {
@@ -69,17 +76,16 @@ impl Pool {
         mut request: Request<Body>,
     ) -> Result<(Response<Incoming>, Leased), Failure> {
         loop {
-            let (mut sender, opening) = match self.acquire(app).await {
+            let (mut connection, is_reused) = match self.acquire(app).await {
                 Ok(acquired) => acquired,
                 Err(DialError::Version(_)) => return Err(Failure::Version(Box::new(request))),
                 Err(error) => return Err(Failure::Unseen(error.to_string())),
             };
-            let is_reused = opening.is_none();
             let copy = is_reused.then(|| repeatable(&request)).flatten();
-            let mut failed = match sender.try_send_request(request).await {
+            let mut failed = match connection.sender.try_send_request(request).await {
                 Ok(response) => {
                     app.has_answered();
-                    return self.answered(response, sender);
+                    return self.answered(response, connection);
                 }
                 Err(failed) => failed,
             };
@@ -87,7 +93,7 @@ impl Pool {
             let error = failed.into_error();
             match unsent.or_else(|| copy.filter(|_| is_gone(&error))) {
                 Some(next) => request = next,
-                None => return Err(self.failed(app, &error, opening).await),
+                None => return Err(self.failed(app, &error, &connection, is_reused).await),
             }
         }
     }
@@ -95,57 +101,67 @@ impl Pool {
     fn answered(
         self: &Arc<Self>,
         response: Response<Incoming>,
-        sender: SendRequest<Body>,
+        connection: Connection,
     ) -> Result<(Response<Incoming>, Leased), Failure> {
         if head_length(&response) > self.header_limit {
             return Err(Failure::Headers(self.header_limit));
         }
         let leased = Leased {
             pool: Arc::clone(self),
-            sender: Some(sender),
+            connection: Some(connection),
         };
         Ok((response, leased))
     }
 
-    async fn failed(&self, app: &App, error: &hyper::Error, opening: Option<Opening>) -> Failure {
+    async fn failed(
+        &self,
+        app: &App,
+        error: &hyper::Error,
+        connection: &Connection,
+        is_reused: bool,
+    ) -> Failure {
         if error.is_parse_too_large() {
             return Failure::Headers(self.header_limit);
         }
-        let spoken = match opening {
-            Some(opening) => Box::pin(Spoken::instead(app, opening.bytes())).await,
-            None => None,
+        let passed = &connection.passed;
+        let spoken = if is_reused {
+            None
+        } else {
+            Box::pin(Spoken::instead(app, passed.opening())).await
         };
         let reason = reason(error);
+        if spoken.is_none() && is_gone(error) && passed.is_unread() {
+            return Failure::Unread(reason);
+        }
         Failure::Exchange { reason, spoken }
     }
 
-    /// An idle connection, else a new one with what the app says first on it.
-    async fn acquire(&self, app: &App) -> Result<(SendRequest<Body>, Option<Opening>), DialError> {
-        if let Some(sender) = self.take() {
-            return Ok((sender, None));
+    /// An idle connection, else a new one; true for an idle one.
+    async fn acquire(&self, app: &App) -> Result<(Connection, bool), DialError> {
+        match self.take() {
+            Some(connection) => Ok((connection, true)),
+            None => Ok((self.connect(app).await?, false)),
         }
-        let (sender, opening) = self.connect(app).await?;
-        Ok((sender, Some(opening)))
     }
 
-    fn take(&self) -> Option<SendRequest<Body>> {
+    fn take(&self) -> Option<Connection> {
         let mut idle = self.idle.lock();
-        while let Some(Idle { sender, since }) = idle.pop() {
-            if sender.is_ready() && since.elapsed() < IDLE_LIFE {
-                return Some(sender);
+        while let Some(Idle { connection, since }) = idle.pop() {
+            if connection.sender.is_ready() && since.elapsed() < IDLE_LIFE {
+                return Some(connection);
             }
         }
         None
     }
 
-    async fn connect(&self, app: &App) -> Result<(SendRequest<Body>, Opening), DialError> {
+    async fn connect(&self, app: &App) -> Result<Connection, DialError> {
         // Large, and absent from most calls.
         let dial = Box::pin(app.dial(Version::Http1));
         let socket = tokio::time::timeout(DIAL_PATIENCE, dial)
             .await
             .unwrap_or_else(|_| Err(app.too_slow()))?;
         let socket = AppSocket::new(socket);
-        let opening = socket.opening();
+        let passed = socket.passed();
         let (sender, connection) = http1::Builder::new()
             .title_case_headers(true)
             .max_buf_size(READ_BUFFER.max(self.header_limit + 4096))
@@ -157,19 +173,20 @@ impl Pool {
             let _ = connection.await;
         })
         .detach();
-        Ok((sender, opening))
+        Ok(Connection { sender, passed })
     }
 }
 
 impl Drop for Leased {
     fn drop(&mut self) {
-        let Some(sender) = self.sender.take().filter(|sender| !sender.is_closed()) else {
+        let open = |connection: &Connection| !connection.sender.is_closed();
+        let Some(connection) = self.connection.take().filter(open) else {
             return;
         };
         let mut idle = self.pool.idle.lock();
         if idle.len() < MAX_IDLE {
             idle.push(Idle {
-                sender,
+                connection,
                 since: Instant::now(),
             });
         }

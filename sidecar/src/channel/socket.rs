@@ -10,7 +10,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     task::{Context, Poll, ready},
 };
@@ -19,32 +19,66 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::dial::Socket;
 
+/// What one read of any common server takes in.
+const ONE_READ: u32 = 2048;
+/// More than one write.
+const SEVERAL: u32 = u32::MAX;
+
 #[derive(Debug)]
 pub(super) struct AppSocket {
     socket: Socket,
     /// The app takes no more bytes.
     closed: bool,
-    opening: Opening,
+    passed: Arc<Passed>,
 }
 
-/// The first four bytes the app sent on a connection; zero before there are
-/// any. They tell what it speaks when it is not what we took it for.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Opening(Arc<AtomicU32>);
+/// What has passed on a connection; to look at when an exchange has failed.
+#[derive(Debug, Default)]
+pub(super) struct Passed {
+    /// The first four bytes the app sent; zero before there are any.
+    opening: AtomicU32,
+    /// Bytes of the one write since the app sent something, or [`SEVERAL`].
+    unanswered: AtomicU32,
+    reset: AtomicBool,
+}
 
-impl Opening {
-    pub(super) fn bytes(&self) -> [u8; 4] {
-        self.0.load(Ordering::Relaxed).to_be_bytes()
+impl Passed {
+    /// What the app said first tells what it speaks when it is not what we
+    /// took it for.
+    pub(super) fn opening(&self) -> [u8; 4] {
+        self.opening.load(Ordering::Relaxed).to_be_bytes()
     }
 
-    fn note(&self, read: &[u8]) {
-        if self.0.load(Ordering::Relaxed) == 0 {
+    /// True when the app has not read what was sent since its last answer. A
+    /// kernel resets a connection that is closed with bytes nobody has read,
+    /// among them one that nobody has accepted; and of a request so short a
+    /// server reads all or nothing.
+    pub(super) fn is_unread(&self) -> bool {
+        self.reset.load(Ordering::Relaxed) && self.unanswered.load(Ordering::Relaxed) <= ONE_READ
+    }
+
+    fn read(&self, bytes: &[u8]) {
+        self.unanswered.store(0, Ordering::Relaxed);
+        if self.opening.load(Ordering::Relaxed) == 0 {
             let mut first = [0; 4];
-            for (place, byte) in first.iter_mut().zip(read) {
+            for (place, byte) in first.iter_mut().zip(bytes) {
                 *place = *byte;
             }
-            self.0.store(u32::from_be_bytes(first), Ordering::Relaxed);
+            self.opening
+                .store(u32::from_be_bytes(first), Ordering::Relaxed);
         }
+    }
+
+    fn written(&self, bytes: usize) {
+        let unanswered = match self.unanswered.load(Ordering::Relaxed) {
+            0 => u32::try_from(bytes).unwrap_or(SEVERAL),
+            _ => SEVERAL,
+        };
+        self.unanswered.store(unanswered, Ordering::Relaxed);
+    }
+
+    fn was_reset(&self) {
+        self.reset.store(true, Ordering::Relaxed);
     }
 }
 
@@ -53,13 +87,13 @@ impl AppSocket {
         Self {
             socket,
             closed: false,
-            opening: Opening::default(),
+            passed: Arc::default(),
         }
     }
 
     /// To look at when the exchange has failed.
-    pub(super) fn opening(&self) -> Opening {
-        self.opening.clone()
+    pub(super) fn passed(&self) -> Arc<Passed> {
+        Arc::clone(&self.passed)
     }
 
     fn written(
@@ -70,7 +104,12 @@ impl AppSocket {
         match outcome {
             Poll::Ready(Err(error)) if is_closed(&error) => {
                 self.closed = true;
+                self.passed.was_reset();
                 Poll::Ready(Ok(offered))
+            }
+            Poll::Ready(Ok(bytes)) => {
+                self.passed.written(bytes);
+                Poll::Ready(Ok(bytes))
             }
             outcome => outcome,
         }
@@ -91,10 +130,17 @@ impl AsyncRead for AppSocket {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        ready!(self.socket.stream().poll_read(context, buffer))?;
-        self.opening
-            .note(buffer.filled().get(before..).unwrap_or_default());
-        Poll::Ready(Ok(()))
+        let outcome = ready!(self.socket.stream().poll_read(context, buffer));
+        match &outcome {
+            Err(error) if is_closed(error) => self.passed.was_reset(),
+            Err(_) => {}
+            Ok(()) => match buffer.filled().get(before..).unwrap_or_default() {
+                [] if self.socket.is_reset() => self.passed.was_reset(),
+                [] => {}
+                bytes => self.passed.read(bytes),
+            },
+        }
+        Poll::Ready(outcome)
     }
 }
 

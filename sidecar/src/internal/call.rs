@@ -72,9 +72,12 @@ impl From<Status> for Refusal {
 
 impl Refusal {
     /// While the pod is being ended the app goes first; a code that callers
-    /// try again, Dapr's as well, sends them to the pods that stay.
-    fn of_app(server: &Internal, error: &ChannelError) -> Self {
-        let app_not_reached = error.never_reached_app();
+    /// try again, Dapr's as well, sends them to the pods that stay. Only then
+    /// is a call that was left unread one that has not run: an app may reset
+    /// connections for reasons of its own.
+    async fn of_app(server: &Internal, error: &ChannelError) -> Self {
+        let app_not_reached = error.never_reached_app()
+            || (error.was_left_unread() && server.leaving.is_imminent().await);
         let code = if app_not_reached && server.leaving.is_started() {
             Code::Unavailable
         } else {
@@ -250,10 +253,10 @@ async fn call_app(
         content,
         body,
     };
-    let reply = channel
-        .call(request)
-        .await
-        .map_err(|error| Refusal::of_app(server, &error))?;
+    let reply = match channel.call(request).await {
+        Ok(reply) => reply,
+        Err(error) => return Err(Box::pin(Refusal::of_app(server, &error)).await),
+    };
     if let Reply::Http(response) = &reply
         && wants_events
         && !response.status.is_success()

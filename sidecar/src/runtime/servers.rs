@@ -18,10 +18,10 @@ use tracing::{debug, info};
 use super::listeners;
 use crate::{
     channel::Channel,
-    config::Config,
+    config::{Config, Mode},
     grpc,
     http::{self, Api, Front},
-    internal::{Caller, Internal},
+    internal::{Caller, Internal, Leaving},
     invoke::Invoker,
     me::Me,
     message::Limits,
@@ -141,7 +141,7 @@ impl Servers {
         self.internal(
             listeners.internal,
             drains.internal.watch(),
-            drains.leaving.watch(),
+            Leaving::new(drains.leaving.watch(), config.mode == Mode::Kubernetes),
         );
         for part in parts {
             part.ready();
@@ -213,7 +213,7 @@ impl Servers {
         });
     }
 
-    fn internal(&self, listener: TcpListener, drain: Watch, leaving: Watch) {
+    fn internal(&self, listener: TcpListener, drain: Watch, leaving: Leaving) {
         let limits = HttpLimits {
             frame_bytes: INTERNAL_FRAME,
             ..api_limits(self.api.header_limit)
