@@ -100,7 +100,7 @@ impl Identity {
 
     fn client_config_expecting(&self, expected: Expected) -> Arc<ClientConfig> {
         let anchors = Anchors::OfIdentity(Arc::clone(&self.current));
-        tls::client(PinnedServer::new(anchors, expected), Some(self.resolver()))
+        tls::client(PinnedServer::new(anchors, expected), Some(self.resolver())).into()
     }
 
     fn resolver(&self) -> Arc<CurrentSvid> {

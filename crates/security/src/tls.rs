@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, ResolvesServerCert};
@@ -66,7 +67,7 @@ pub fn peer_name() -> ServerName<'static> {
 /// against `anchors`. Sends the name it connects to, as Go clients do.
 pub fn client_without_identity(anchors: TrustAnchors, server: SpiffeId) -> Arc<ClientConfig> {
     let verifier = PinnedServer::new(Anchors::Fixed(anchors), Expected::Id(server));
-    client(verifier, None)
+    client(verifier, None).into()
 }
 
 /// For a client of the web: any server whose name one of `roots` vouches for.
@@ -105,9 +106,9 @@ pub(crate) fn web_server(resolver: Arc<dyn ResolvesServerCert>) -> Arc<ServerCon
 }
 
 pub(crate) fn client(
-    verifier: PinnedServer,
+    verifier: impl ServerCertVerifier + 'static,
     resolver: Option<Arc<dyn ResolvesClientCert>>,
-) -> Arc<ClientConfig> {
+) -> ClientConfig {
     let builder = ClientConfig::builder_with_provider(Arc::clone(crypto_provider()))
         .with_safe_default_protocol_versions()
         .expect(VERSIONS)
@@ -119,5 +120,5 @@ pub(crate) fn client(
     };
     config.alpn_protocols = vec![H2.to_vec()];
     config.resumption = Resumption::disabled();
-    Arc::new(config)
+    config
 }
