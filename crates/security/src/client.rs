@@ -131,7 +131,7 @@ impl SentryClient {
     /// # Errors
     /// Token unreadable, refused by sentry, or an unusable answer.
     pub async fn request(&self, request: &SvidRequest) -> Result<Svid, RequestSvidError> {
-        let key = WorkloadKey::generate_kind(request.key)?;
+        let key = WorkloadKey::generate(request.key)?;
         // A missing token is told at once, not when sentry answers.
         request.token.read()?;
         let message = SignCertificateRequest {

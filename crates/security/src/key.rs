@@ -26,19 +26,11 @@ pub enum KeyKind {
 pub struct KeyError(#[from] rcgen::Error);
 
 impl WorkloadKey {
-    /// Makes an Ed25519 key.
-    ///
-    /// # Errors
-    /// The system has no randomness.
-    pub fn generate() -> Result<Self, KeyError> {
-        Self::generate_kind(KeyKind::Ed25519)
-    }
-
     /// Makes a key of the given kind.
     ///
     /// # Errors
     /// The system has no randomness.
-    pub fn generate_kind(kind: KeyKind) -> Result<Self, KeyError> {
+    pub fn generate(kind: KeyKind) -> Result<Self, KeyError> {
         let algorithm = match kind {
             KeyKind::Ed25519 => &PKCS_ED25519,
             KeyKind::EcdsaP256 => &PKCS_ECDSA_P256_SHA256,

@@ -7,7 +7,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rustls::SignatureScheme as Scheme;
 use rustls::sign::Signer;
 use rustls_pki_types::{AlgorithmIdentifier, CertificateDer, SubjectPublicKeyInfoDer, alg_id};
-use security::{KeyError, SpiffeId, Svid, SvidError, TrustAnchors, WorkloadKey, crypto_provider};
+use security::{
+    KeyError, KeyKind, SpiffeId, Svid, SvidError, TrustAnchors, WorkloadKey, crypto_provider,
+};
 use x509_parser::extensions::ParsedExtension;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
@@ -201,7 +203,7 @@ impl Authority {
     /// # Errors
     /// As [`Self::sign`].
     pub fn own_svid(&self, id: &SpiffeId) -> Result<Svid, OwnSvidError> {
-        let key = WorkloadKey::generate()?;
+        let key = WorkloadKey::generate(KeyKind::default())?;
         let public_key = SubjectPublicKeyInfoDer::from(key.public_key());
         let issued = self.sign(&public_key, &Subject::from(id.clone()))?;
         Ok(Svid::new(

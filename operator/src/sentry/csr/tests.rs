@@ -48,7 +48,7 @@ fn every_usual_key_is_accepted_under_both_labels() {
 #[test]
 fn a_request_of_the_sidecars_client_is_accepted() {
     security::install_crypto_provider();
-    let key = security::WorkloadKey::generate().unwrap();
+    let key = security::WorkloadKey::generate(security::KeyKind::default()).unwrap();
     let accepted = public_key(key.signing_request().unwrap().as_bytes()).unwrap();
     assert_eq!(accepted.as_ref(), key.public_key());
 }
