@@ -7,6 +7,7 @@
 pub mod app_id;
 mod cluster;
 mod flags;
+mod grpc;
 mod identity;
 mod program;
 mod settings;
@@ -14,6 +15,7 @@ mod side;
 
 pub use cluster::{ClusterError, client};
 pub use flags::{Flag, FlagError, Flags, parse_bool};
+pub use grpc::unknown_method;
 pub use identity::{IdentityError, IdentitySettings, OwnIdentity, obtain_identity};
 pub use lifecycle::bind::BindError;
 pub use program::Program;

@@ -4,6 +4,7 @@
 //!
 //! **Invariant:** no HTTP routes, no Kubernetes objects, no issuer keys.
 
+mod accept;
 mod anchors;
 pub mod channel;
 pub mod client;
@@ -20,6 +21,7 @@ mod tls;
 mod token;
 mod verify;
 
+pub use accept::{AcceptError, accept};
 pub use anchors::{TrustAnchors, TrustAnchorsError};
 pub use client::{RequestSvidError, SentryClient, SentrySettings, SvidRequest};
 pub use identity::Identity;
