@@ -9,7 +9,7 @@ mod toleration;
 use std::path::{Path, PathBuf};
 
 use control_plane::IdentitySettings;
-use security::{KeyKind, SpiffeIdError};
+use security::{KeyKind, POD_TOKENS, SpiffeIdError};
 
 pub use self::toleration::Toleration;
 use crate::SCOPE;
@@ -98,12 +98,6 @@ pub enum SettingsError {
     Pattern(#[from] PatternError),
 }
 
-/// The tokens that tell that this is a pod of a cluster.
-const TOKENS: [&str; 2] = [
-    "/var/run/secrets/dapr.io/sentrytoken/token",
-    "/var/run/secrets/kubernetes.io/serviceaccount/token",
-];
-
 impl Settings {
     /// Reads the environment of the process. `namespace` is that of the
     /// control plane.
@@ -111,7 +105,8 @@ impl Settings {
     /// # Errors
     /// A variable that is required or malformed.
     pub fn from_env(namespace: String, scheduler: bool) -> Result<Self, SettingsError> {
-        let token = TOKENS.iter().any(|path| Path::new(path).exists());
+        // A cluster that has tokens for us has them for sidecars.
+        let token = POD_TOKENS.iter().any(|path| Path::new(path).exists());
         let resolver = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
         let lookup = |name: &str| std::env::var(name).ok();
         Self::from_lookup(lookup, namespace, scheduler, token, &resolver)

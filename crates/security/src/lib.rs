@@ -36,7 +36,7 @@ pub use tls::{
     AlpnMissing, H2, client_without_identity, peer_identity, peer_name, require_h2, verified_peer,
     web_client,
 };
-pub use token::{Mode, TokenError, TokenSource};
+pub use token::{Mode, POD_TOKENS, TokenError, TokenSource};
 pub use verify::handshake_error_text;
 
 /// Scope of our log lines.

@@ -6,8 +6,12 @@ use std::path::{Path, PathBuf};
 
 use api::sentry::v1::sign_certificate_request::TokenValidator;
 
-const PROJECTED: &str = "/var/run/secrets/dapr.io/sentrytoken/token";
-const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+/// Where a pod finds its token: the projected one, else that of its service
+/// account, as in older clusters.
+pub const POD_TOKENS: [&str; 2] = [
+    "/var/run/secrets/dapr.io/sentrytoken/token",
+    "/var/run/secrets/kubernetes.io/serviceaccount/token",
+];
 
 /// Where the process runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,10 +80,10 @@ impl TokenSource {
     }
 }
 
-/// The projected token, else the one of older clusters, else none: then the
-/// authority's default validator decides.
+/// The first of [`POD_TOKENS`], else none: then the authority's default
+/// validator decides.
 fn pod_token() -> Result<(String, TokenValidator), TokenError> {
-    for path in [PROJECTED, SERVICE_ACCOUNT] {
+    for path in POD_TOKENS {
         match read(Path::new(path)) {
             Ok(token) => return Ok((token, TokenValidator::Kubernetes)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
