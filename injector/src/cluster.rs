@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
+use control_plane::error_chain;
 use futures_util::{TryStreamExt as _, pin_mut};
 use http::{Method, Request, header};
 use kube::Client;
@@ -80,23 +81,9 @@ async fn send(
             code: status.code,
             message: status.message,
         }),
-        Ok(Err(error)) => Err(CallError::Unreachable(chain(&error))),
+        Ok(Err(error)) => Err(CallError::Unreachable(error_chain(&error))),
         Err(_) => Err(CallError::Unreachable("no answer in time".to_owned())),
     }
-}
-
-/// Error texts of the client name only the outermost failure.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }
 
 /// Notifies of every change of the object `name` in the list at `path`, and

@@ -9,7 +9,6 @@ pub mod config;
 mod csr;
 mod current;
 mod der;
-mod error_chain;
 mod flags;
 mod leaf;
 mod metrics;

@@ -6,18 +6,22 @@
 
 pub mod app_id;
 mod cluster;
+mod error_chain;
 mod flags;
 mod grpc;
 mod identity;
+mod names;
 mod program;
 mod settings;
 mod side;
 
 pub use cluster::{ClusterError, client};
+pub use error_chain::error_chain;
 pub use flags::{Flag, FlagError, Flags, parse_bool};
 pub use grpc::unknown_method;
 pub use identity::{IdentityError, IdentitySettings, OwnIdentity, obtain_identity};
 pub use lifecycle::bind::BindError;
+pub use names::{LONGEST_NAME, is_object_name};
 pub use program::Program;
 pub use settings::{Listen, SettingError, bind, namespace, refuse_root};
 pub use side::{Side, SideError};

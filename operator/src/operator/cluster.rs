@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use control_plane::error_chain;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::{ApiResource, DynamicResourceScope};
 use serde::Deserialize;
@@ -12,9 +13,6 @@ use serde::de::DeserializeOwned;
 
 /// Longest wait for the answer to one request; a watch has its own rules.
 pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Longest name of an object.
-pub(super) const LONGEST_NAME: usize = 253;
 
 /// Where an object lives.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -149,19 +147,6 @@ impl RequestError {
     }
 }
 
-/// Whether a text can be the name of an object. Names of callers and users
-/// become part of a path: none of them may lead to another resource.
-pub(super) fn is_name(text: &str) -> bool {
-    let edge = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
-    let bytes = text.as_bytes();
-    bytes.len() <= LONGEST_NAME
-        && edge(bytes.first())
-        && edge(bytes.last())
-        && bytes
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
-}
-
 /// Gives a request its time limit.
 pub(super) async fn request<T>(
     call: impl Future<Output = kube::Result<T>>,
@@ -193,24 +178,9 @@ pub(super) fn explain(error: &kube::Error) -> String {
     }
     // Its own words name only the layer that failed.
     if let kube::Error::Service(error) = error {
-        return chain(error.as_ref());
+        return error_chain(error.as_ref());
     }
-    chain(error)
-}
-
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        // Some errors repeat their source.
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
+    error_chain(error)
 }
 
 /// Growing pauses between tries, a quarter up or down by chance, so that
@@ -249,32 +219,5 @@ impl Backoff {
     /// True before the first pause after a reset.
     pub(super) const fn is_fresh(&self) -> bool {
         self.tries == 0
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_name_leads_elsewhere() {
-        for name in ["daprsystem", "a.b-c_d", "A1"] {
-            assert!(is_name(name), "{name}");
-        }
-        for name in [
-            "",
-            ".",
-            "..",
-            "a/b",
-            "../secrets/x",
-            "a%2fb",
-            "a?b",
-            "a#b",
-            "-a",
-            "a.",
-        ] {
-            assert!(!is_name(name), "{name}");
-        }
-        assert!(!is_name(&"a".repeat(254)));
     }
 }

@@ -9,6 +9,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use control_plane::is_object_name;
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::api::core::v1::Pod;
@@ -19,7 +20,7 @@ use parking_lot::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::SCOPE;
-use super::cluster::{RequestError, is_name, optional, request};
+use super::cluster::{RequestError, optional, request};
 
 const NAME: &str = "operator.dapr.io";
 /// A Lease that nobody renewed for this long is free.
@@ -219,7 +220,7 @@ impl Election {
         let Some((pod, _)) = holder(found).rsplit_once('_') else {
             return false;
         };
-        if !(pod.starts_with(POD_PREFIX) && is_name(pod)) {
+        if !(pod.starts_with(POD_PREFIX) && is_object_name(pod)) {
             return false;
         }
         let by_name = ListParams::default().fields(&format!("metadata.name={pod}"));

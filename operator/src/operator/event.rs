@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use control_plane::LONGEST_NAME;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Event, EventSource, ObjectReference};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
@@ -9,7 +10,7 @@ use kube::Api;
 use kube::api::PostParams;
 
 use super::MANAGER;
-use super::cluster::{LONGEST_NAME, RequestError, request};
+use super::cluster::{RequestError, request};
 
 /// Longest message the API server takes, in bytes.
 const LONGEST: usize = 1024;

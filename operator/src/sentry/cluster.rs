@@ -7,6 +7,7 @@ mod objects;
 
 use std::time::Duration;
 
+use control_plane::is_object_name;
 use http::{Method, Request};
 use kube::Client;
 use serde::de::DeserializeOwned;
@@ -23,8 +24,6 @@ use super::SCOPE;
 const BUDGET: Duration = Duration::from_secs(4);
 /// Pauses of [`patiently`].
 const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
-/// Longest name of an object.
-const MAX_NAME: usize = 253;
 
 /// Kinds that are looked up by name.
 #[derive(Clone, Copy, Debug)]
@@ -69,7 +68,7 @@ impl Cluster {
         name: &str,
     ) -> Result<Option<T>, CallError> {
         // Names come from users; none of them may lead to another resource.
-        if !(is_name(namespace) && is_name(name)) {
+        if !(is_object_name(namespace) && is_object_name(name)) {
             return Ok(None);
         }
         match self.get(kind, namespace, name).await {
@@ -223,50 +222,5 @@ pub(super) async fn patiently<T>(
         }
         sleep(pause).await;
         pause = (pause * 2).min(longest);
-    }
-}
-
-/// What the API server accepts as the name of an object or namespace.
-fn is_name(text: &str) -> bool {
-    let alphanumeric = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    text.len() <= MAX_NAME
-        && text.split('.').all(|label| {
-            let bytes = label.as_bytes();
-            bytes.first().copied().is_some_and(alphanumeric)
-                && bytes.last().copied().is_some_and(alphanumeric)
-                && bytes
-                    .iter()
-                    .all(|byte| alphanumeric(*byte) || *byte == b'-')
-        })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_names_that_an_object_can_have_are_asked_for() {
-        for name in ["a", "my-app-0", "a.b.c", "0", &"a".repeat(253)] {
-            assert!(is_name(name), "{name}");
-        }
-        for name in [
-            "",
-            ".",
-            "..",
-            "a/b",
-            "../secrets/x",
-            "a?b",
-            "a%2Fb",
-            "A",
-            "a_b",
-            "-a",
-            "a-",
-            "a..b",
-            "a b",
-            "ä",
-            &"a".repeat(254),
-        ] {
-            assert!(!is_name(name), "{name}");
-        }
     }
 }

@@ -19,6 +19,7 @@ use api::operator::v1::{
     SubscriptionUpdateRequest, WorkflowAccessPolicyUpdateEvent, WorkflowAccessPolicyUpdateRequest,
 };
 use bytes::Bytes;
+use control_plane::is_object_name;
 use kube::core::DynamicObject;
 use lifecycle::drain::Watch;
 use security::AppIdentity;
@@ -26,7 +27,7 @@ use tokio::time::timeout;
 use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status, async_trait};
 
-use super::super::cluster::{RequestError, is_name, objects, request};
+use super::super::cluster::{RequestError, objects, request};
 use super::super::resource::{Hub, Object, Secrets};
 use super::assigned::Pods;
 use super::caller::{authorize, authorize_configuration};
@@ -63,7 +64,7 @@ impl Service {
             return Ok(object);
         }
         let kind = hub.kind();
-        if !is_name(name) {
+        if !is_object_name(name) {
             return Err(Refusal::Request(RequestError::NoName {
                 plural: kind.plural(),
                 name: name.to_owned(),

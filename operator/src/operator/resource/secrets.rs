@@ -7,12 +7,13 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use control_plane::is_object_name;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
-use super::super::cluster::{RequestError, is_name, request};
+use super::super::cluster::{RequestError, request};
 use super::kind::{Kind, Object};
 
 /// Reads at a time: each is a connection, and a thousand sidecars may ask at
@@ -85,7 +86,7 @@ impl Secrets {
             name: name.to_owned(),
             source,
         };
-        if !is_name(name) {
+        if !is_object_name(name) {
             return Err(failed(RequestError::NoName {
                 plural: "secrets",
                 name: name.to_owned(),

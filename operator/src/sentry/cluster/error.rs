@@ -1,7 +1,8 @@
 //! Why a call to the API server failed, and what that means for whoever asked.
 
+use control_plane::error_chain;
+
 use super::BUDGET;
-use crate::sentry::error_chain::error_chain;
 
 /// A call without the answer that was hoped for.
 #[derive(Debug, thiserror::Error)]

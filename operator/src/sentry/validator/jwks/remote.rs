@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
+use control_plane::error_chain;
 use http::{Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -15,7 +16,6 @@ use rustls_pki_types::CertificateDer;
 use tokio::time::timeout;
 
 use super::source::MAX_BYTES;
-use crate::sentry::error_chain::error_chain;
 
 const USER_AGENT: &str = concat!("dapr-sentry/", env!("CARGO_PKG_VERSION"));
 

@@ -4,7 +4,7 @@
 use std::error::Error;
 
 /// `error` and what caused it, without repeating what was said already.
-pub(super) fn error_chain(error: &dyn Error) -> String {
+pub fn error_chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
