@@ -5,6 +5,7 @@
 //! `api::flags::TABLE`; those that only the injector reads are listed here.
 //! Mirrors Dapr 1.18 pkg/injector/annotations and pkg/injector/patcher/sidecar.go.
 
+use api::flags::truthy;
 use serde_json::{Map, Value};
 
 /// Master switch.
@@ -141,13 +142,6 @@ impl<'a> Annotations<'a> {
     }
 }
 
-/// The words for yes.
-pub fn truthy(text: &str) -> bool {
-    ["y", "yes", "true", "t", "on", "1"]
-        .iter()
-        .any(|word| text.trim().eq_ignore_ascii_case(word))
-}
-
 /// The annotation that sets a flag of daprd.
 ///
 /// # Panics
@@ -166,16 +160,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn words_for_yes() {
-        for yes in ["true", "True", "TRUE", "yes", "y", "on", "t", "1", " true "] {
-            assert!(truthy(yes), "{yes}");
-        }
-        for no in ["", "false", "no", "0", "enabled", "truee", "2", "tr ue"] {
-            assert!(!truthy(no), "{no}");
-        }
-    }
 
     #[test]
     fn numbers_are_taken_as_they_are_or_not_at_all() {

@@ -6,6 +6,7 @@
 mod answer;
 mod request;
 
+use api::flags::truthy;
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -13,7 +14,7 @@ pub use self::answer::Answer;
 use self::request::Request;
 pub(crate) use self::request::Review;
 use crate::SCOPE;
-use crate::annotations::{self, Annotations, truthy};
+use crate::annotations::{self, Annotations};
 use crate::metrics::{Metrics, Reason};
 use crate::patch::{self, Current, Injection};
 use crate::pod::Pod;

@@ -8,12 +8,12 @@ mod toleration;
 
 use std::path::{Path, PathBuf};
 
+use api::flags::truthy;
 use control_plane::IdentitySettings;
 use security::{KeyKind, POD_TOKENS, SpiffeIdError};
 
 pub use self::toleration::Toleration;
 use crate::SCOPE;
-use crate::annotations::truthy;
 use crate::requesters::{PatternError, Requesters};
 
 /// How the sidecars look that are added to pods.

@@ -16,7 +16,7 @@ mod tests;
 pub use parse::{Parsed, parse};
 pub use table::TABLE;
 pub use usage::usage;
-pub use value::{boolean, csv_line, integer};
+pub use value::{boolean, csv_line, integer, truthy};
 
 /// Everything that is known about one flag.
 #[derive(Debug, Clone, Copy)]

@@ -6,6 +6,8 @@ use std::fmt::{Display, Write as _};
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use api::flags::boolean;
+
 use crate::settings::Listen;
 
 /// One row per flag; a boolean needs no value.
@@ -138,7 +140,7 @@ impl Flags {
                 None if flag.boolean => "true".to_owned(),
                 None => args.next().ok_or(FlagError::MissingValue(flag.name))?,
             };
-            if flag.boolean && parse_bool(slot).is_none() {
+            if flag.boolean && boolean(slot).is_err() {
                 return Err(FlagError::Boolean {
                     name: flag.name,
                     value: slot.clone(),
@@ -162,7 +164,7 @@ impl Flags {
 
     /// The value of a boolean flag.
     pub fn on(&self, name: &str) -> bool {
-        parse_bool(self.text(name)).unwrap_or_default()
+        boolean(self.text(name)).unwrap_or_default()
     }
 
     /// The value of a flag that has a form of its own.
@@ -204,15 +206,6 @@ impl Flags {
             app_id: None,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         })
-    }
-}
-
-/// The words Go's `strconv.ParseBool` knows.
-pub fn parse_bool(text: &str) -> Option<bool> {
-    match text {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
-        _ => None,
     }
 }
 

@@ -17,7 +17,7 @@ mod side;
 
 pub use cluster::{ClusterError, client};
 pub use error_chain::error_chain;
-pub use flags::{Flag, FlagError, Flags, parse_bool};
+pub use flags::{Flag, FlagError, Flags};
 pub use grpc::unknown_method;
 pub use identity::{IdentityError, IdentitySettings, OwnIdentity, obtain_identity};
 pub use lifecycle::bind::BindError;

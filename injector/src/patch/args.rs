@@ -4,7 +4,7 @@
 //! taking the next word. Flags not named here that the table of flags gives an
 //! annotation follow at the end.
 
-use api::flags::{Kind, TABLE};
+use api::flags::{Kind, TABLE, truthy};
 
 use super::Context;
 use crate::annotations::{self as names, Annotations};
@@ -187,9 +187,9 @@ impl<'a> Args<'a, '_> {
                     self.value(flag, number.to_string());
                 }
             }
-            Pass::On if names::truthy(text) => self.switch(flag),
+            Pass::On if truthy(text) => self.switch(flag),
             Pass::On => {}
-            Pass::Bool => self.words.push(format!("--{flag}={}", names::truthy(text))),
+            Pass::Bool => self.words.push(format!("--{flag}={}", truthy(text))),
         }
     }
 

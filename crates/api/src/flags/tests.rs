@@ -287,3 +287,13 @@ fn usage_lists_flags_in_columns() {
         "180s".parse::<GoDuration>().unwrap()
     );
 }
+
+#[test]
+fn words_for_yes() {
+    for yes in ["true", "True", "TRUE", "yes", "y", "on", "t", "1", " true "] {
+        assert!(truthy(yes), "{yes}");
+    }
+    for no in ["", "false", "no", "0", "enabled", "truee", "2", "tr ue"] {
+        assert!(!truthy(no), "{no}");
+    }
+}

@@ -55,6 +55,14 @@ pub fn boolean(text: &str) -> Result<bool, String> {
     }
 }
 
+/// Whether a text is one of the words Dapr takes for yes in annotations,
+/// variables and metadata, in any case; everything else means no.
+pub fn truthy(text: &str) -> bool {
+    ["y", "yes", "true", "t", "on", "1"]
+        .iter()
+        .any(|word| text.trim().eq_ignore_ascii_case(word))
+}
+
 /// A whole number in any of Go's notations, such as `8080` and `0x1f90`.
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use api::flags::truthy;
 use jiff::Timestamp;
 use kube::core::ApiResource;
 use serde::Deserialize;
@@ -169,11 +170,4 @@ fn app_id_in(annotations: &Texts) -> Option<&str> {
         .get(APP_ID)
         .or_else(|| annotations.get(LEGACY_APP_ID))
         .map(String::as_str)
-}
-
-/// The words for yes.
-fn truthy(text: &str) -> bool {
-    ["y", "yes", "true", "t", "on", "1"]
-        .iter()
-        .any(|word| text.trim().eq_ignore_ascii_case(word))
 }
