@@ -17,6 +17,7 @@ mod run;
 mod server;
 mod service;
 mod signed;
+mod stamp;
 pub mod store;
 mod validator;
 

@@ -1,8 +1,6 @@
 //! Watches the authority's files and puts a new bundle in use in place.
 //! Differs from Dapr, which restarts its servers.
 
-use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -10,6 +8,7 @@ use tokio::time::sleep;
 use super::SCOPE;
 use super::bundle::Files;
 use super::current::{AdoptError, Current};
+use super::stamp::Stamp;
 use super::store::{self, Paths, StoreError};
 
 /// Three `stat` calls per interval.
@@ -31,21 +30,19 @@ pub(super) enum ReloadError {
     Adopt(#[from] AdoptError),
 }
 
-type Stamp = [Option<(u64, i64, i64, u64)>; 3];
-
 impl Reload {
     /// Runs for ever. `files` are those in use. A broken set is reported once
     /// and the old one stays in use.
     pub(super) async fn watch(self, mut files: Files) {
-        let mut stamp = self.stamp();
+        let mut stamps = self.stamps();
         loop {
             sleep(INTERVAL).await;
             self.current.check_expiry();
-            let now = self.stamp();
-            if now == stamp {
+            let now = self.stamps();
+            if now == stamps {
                 continue;
             }
-            stamp = now;
+            stamps = now;
             match self.load(&files) {
                 Ok(Some(new)) => files = new,
                 Ok(None) => {}
@@ -68,16 +65,12 @@ impl Reload {
         Ok(Some(files))
     }
 
-    fn stamp(&self) -> Stamp {
-        let stamp = |path: &Path| {
-            let data = std::fs::metadata(path).ok()?;
-            Some((data.ino(), data.mtime(), data.mtime_nsec(), data.size()))
-        };
+    fn stamps(&self) -> [Stamp; 3] {
         let Paths {
             anchors,
             certificate,
             key,
         } = &self.paths;
-        [stamp(anchors), stamp(certificate), stamp(key)]
+        [anchors, certificate, key].map(|path| Stamp::of(path))
     }
 }

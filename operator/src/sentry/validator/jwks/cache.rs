@@ -12,8 +12,9 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::key_set::KeySet;
 use super::remote::Remote;
-use super::source::{self, Source, SourceError, Stamp};
+use super::source::{self, Source, SourceError};
 use crate::sentry::SCOPE;
+use crate::sentry::stamp::Stamp;
 
 /// How long a caller waits for keys. Sidecars wait three seconds for an
 /// answer; within them they are to learn what is wrong.

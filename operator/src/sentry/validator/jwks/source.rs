@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::Read as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::key_set::{KeySet, KeySetError};
@@ -37,19 +36,6 @@ pub(super) enum SourceError {
     Fetch { address: String, source: FetchError },
     #[error("{place}: {source}")]
     Parse { place: String, source: KeySetError },
-}
-
-/// Changes when a file does.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stamp(Option<(u64, i64, i64, u64)>);
-
-// === impl Stamp ===
-
-impl Stamp {
-    pub(super) fn of(path: &Path) -> Self {
-        let metadata = std::fs::metadata(path).ok();
-        Self(metadata.map(|data| (data.ino(), data.mtime(), data.mtime_nsec(), data.size())))
-    }
 }
 
 /// The keys of a file.
