@@ -1,7 +1,6 @@
 //! How a process lives: signals, tasks, listeners, serving, drain, health.
 //!
-//! **Invariant:** no TLS policy (a rustls configuration is handed in) and no
-//! routes.
+//! **Invariant:** no TLS and no routes.
 
 pub mod bind;
 pub mod drain;
