@@ -37,7 +37,10 @@ impl BindError {
 }
 
 /// Listens on `host:port`. An empty host means every address of both
-/// families, or of IPv4 alone where IPv6 is off.
+/// families, or of IPv4 alone where IPv6 is off; port 0 means any free one.
+///
+/// # Errors
+/// The host has no address, or the socket cannot listen there.
 pub fn bind(host: &str, port: u16) -> Result<TcpListener, BindError> {
     let failed = |source| BindError {
         address: format!("{host}:{port}"),
@@ -61,6 +64,9 @@ pub fn bind(host: &str, port: u16) -> Result<TcpListener, BindError> {
 
 /// As [`bind`], waiting up to [`PATIENCE`] for a port in use. `retrying` is
 /// told about the first refusal at once.
+///
+/// # Errors
+/// As [`bind`]; for a port in use after [`PATIENCE`].
 pub async fn bind_patiently(
     host: &str,
     port: u16,
