@@ -5,15 +5,19 @@ mod exchange;
 
 use std::io;
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use nix::poll::PollTimeout;
+use nix::sys::socket::{Shutdown as HowToShut, shutdown};
 use parking_lot::Mutex;
 
 pub use exchange::Exchange;
 
 use crate::http1::{Headers, Wire, first, values};
+use crate::wait::watch::{Watch, is_readable};
 use crate::wait::{eventually, holds};
 
 /// What happens to the connection after a scripted answer.
@@ -62,12 +66,21 @@ type Handler = Box<dyn Fn(&mut Exchange) + Send + Sync>;
 
 pub(crate) struct Shared {
     handler: Handler,
+    listener: Weak<TcpListener>,
+    listening: Watch,
     script: Mutex<(Vec<u8>, After)>,
     seen: Mutex<Vec<Arc<Mutex<Seen>>>>,
     configuration_calls: Mutex<Vec<Seen>>,
-    open: Mutex<Vec<Weak<TcpStream>>>,
+    lines: Mutex<Vec<Arc<Line>>>,
     connections: AtomicUsize,
-    stopped: AtomicBool,
+}
+
+/// One connection, as others than its thread see it.
+struct Line {
+    stream: Weak<TcpStream>,
+    watch: Arc<Watch>,
+    /// The request that came last is in the list.
+    noted: AtomicBool,
 }
 
 // === impl RawApp ===
@@ -116,14 +129,16 @@ impl RawApp {
 
     fn serve(listener: TcpListener, handler: Handler) -> Self {
         let port = listener.local_addr().expect("it is bound").port();
+        let listener = Arc::new(listener);
         let shared = Arc::new(Shared {
             handler,
+            listener: Arc::downgrade(&listener),
+            listening: Watch::default(),
             script: Mutex::default(),
             seen: Mutex::default(),
             configuration_calls: Mutex::default(),
-            open: Mutex::default(),
+            lines: Mutex::default(),
             connections: AtomicUsize::new(0),
-            stopped: AtomicBool::new(false),
         });
         let accepting = shared.clone();
         std::thread::spawn(move || accepting.accept(&listener));
@@ -141,7 +156,9 @@ impl RawApp {
     }
 
     /// The requests so far, without the sidecar's own configuration call.
+    /// This and all that follow wait until what has reached the app is noted.
     pub fn seen(&self) -> Vec<Seen> {
+        self.shared.settle();
         self.shared
             .seen
             .lock()
@@ -152,8 +169,18 @@ impl RawApp {
 
     /// The requests since the last call.
     pub fn take(&self) -> Vec<Seen> {
+        self.shared.settle();
         let taken = std::mem::take(&mut *self.shared.seen.lock());
         taken.iter().map(|seen| seen.lock().clone()).collect()
+    }
+
+    /// The requests since the last call, once each is whole or cut.
+    #[track_caller]
+    pub fn take_ended(&self) -> Vec<Seen> {
+        holds("every request of the app has ended", || {
+            self.seen().iter().all(|seen| seen.ended)
+        });
+        self.take()
     }
 
     /// The one request since the last call.
@@ -166,6 +193,7 @@ impl RawApp {
 
     /// `GET /dapr/config` calls, answered with 404.
     pub fn configuration_calls(&self) -> Vec<Seen> {
+        self.shared.settle();
         self.shared.configuration_calls.lock().clone()
     }
 
@@ -179,13 +207,14 @@ impl RawApp {
 
     /// Stops listening and cuts every connection.
     pub fn stop(&self) {
-        if self.shared.stopped.swap(true, Ordering::SeqCst) {
-            return;
+        if let Some(listener) = self.shared.listener.upgrade() {
+            let _ = shutdown(listener.as_raw_fd(), HowToShut::Both);
         }
-        // Wakes the accept loop.
-        let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port));
-        for stream in self.shared.open.lock().drain(..) {
-            if let Some(stream) = stream.upgrade() {
+        holds("the app listens no more", || {
+            self.shared.listener.strong_count() == 0
+        });
+        for line in &*self.shared.lines.lock() {
+            if let Some(stream) = line.stream.upgrade() {
                 let _ = stream.shutdown(Shutdown::Both);
             }
         }
@@ -208,21 +237,42 @@ impl std::fmt::Debug for Shared {
 
 impl Shared {
     fn accept(self: &Arc<Self>, listener: &TcpListener) {
-        while let Ok((stream, _)) = listener.accept() {
-            if self.stopped.load(Ordering::SeqCst) {
+        loop {
+            self.listening
+                .waiting(|| is_readable(listener, PollTimeout::NONE));
+            let Ok((stream, _)) = listener.accept() else {
                 return;
-            }
+            };
             let wire = Wire::new(stream);
-            self.open.lock().push(wire.handle());
+            let line = Arc::new(Line {
+                stream: wire.handle(),
+                watch: wire.watch(),
+                noted: AtomicBool::new(false),
+            });
+            self.lines.lock().push(line.clone());
             let index = self.connections.fetch_add(1, Ordering::SeqCst);
             let shared = self.clone();
             std::thread::spawn(move || {
-                let _ = shared.connection(wire, index);
+                let _ = shared.connection(wire, &line, index);
             });
         }
     }
 
-    fn connection(&self, mut wire: Wire, index: usize) -> io::Result<()> {
+    /// Waits until each request whose bytes have come is noted.
+    #[track_caller]
+    fn settle(&self) {
+        if let Some(listener) = self.listener.upgrade() {
+            holds("the app has taken each connection", || {
+                self.listening.is_idle(&*listener)
+            });
+        }
+        let lines = self.lines.lock().clone();
+        for line in lines {
+            holds("the app has noted each request", || line.is_settled());
+        }
+    }
+
+    fn connection(&self, mut wire: Wire, line: &Line, index: usize) -> io::Result<()> {
         // Longer than any patience: idle connections of a sidecar are normal.
         const IDLE: Duration = Duration::from_mins(2);
         wire.stream().set_nodelay(true)?;
@@ -243,6 +293,7 @@ impl Shared {
             } else {
                 self.seen.lock().push(seen.clone());
             }
+            line.noted.store(true, Ordering::SeqCst);
             let mut exchange = Exchange::new(wire, &head, seen, self.script.lock().clone());
             if is_configuration {
                 exchange.send("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
@@ -252,9 +303,22 @@ impl Shared {
             let Some(next) = exchange.finish() else {
                 return Ok(());
             };
+            line.noted.store(false, Ordering::SeqCst);
             wire = next;
         }
         Ok(())
+    }
+}
+
+// === impl Line ===
+
+impl Line {
+    /// No request waits to be noted.
+    fn is_settled(&self) -> bool {
+        // Nothing comes on a connection that is over.
+        self.stream
+            .upgrade()
+            .is_none_or(|stream| self.noted.load(Ordering::SeqCst) || self.watch.is_idle(&*stream))
     }
 }
 

@@ -6,6 +6,8 @@ use std::io::{self, Read};
 use std::net::TcpStream;
 use std::sync::{Arc, Weak};
 
+use crate::wait::watch::Watch;
+
 /// Names and values in order; bytes above 127 become the same code point.
 pub type Headers = Vec<(String, String)>;
 
@@ -16,6 +18,7 @@ pub struct Wire {
     buffer: Vec<u8>,
     at: usize,
     raw: Vec<u8>,
+    watch: Arc<Watch>,
 }
 
 /// Start line and headers.
@@ -64,7 +67,13 @@ impl Wire {
             buffer: Vec::new(),
             at: 0,
             raw: Vec::new(),
+            watch: Arc::default(),
         }
+    }
+
+    /// Whether all that came was read and dealt with.
+    pub(crate) fn watch(&self) -> Arc<Watch> {
+        self.watch.clone()
     }
 
     /// The socket, for writing and closing.
@@ -148,7 +157,9 @@ impl Wire {
         let old = self.buffer.len();
         self.buffer.resize(old + STEP, 0);
         let got = loop {
-            match (&*self.stream).read(&mut self.buffer[old..]) {
+            let mut stream = &*self.stream;
+            let come = self.watch.waiting(|| stream.peek(&mut [0]));
+            match come.and_then(|_| stream.read(&mut self.buffer[old..])) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 other => break other,
             }

@@ -1,6 +1,8 @@
 //! The one patience of the suite, and the two ways to wait: for a fact, and
 //! for another thread.
 
+pub(crate) mod watch;
+
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
