@@ -13,7 +13,8 @@ pub const ON_INVOKE: &str = "/dapr.proto.runtime.v1.AppCallback/OnInvoke";
 
 impl GrpcApp {
     /// Service `testing.Kinds`: what a method does follows from its name, its
-    /// messages are plain text.
+    /// messages are plain text. Where the request is one message, the answer
+    /// comes after its half-close.
     ///
     /// * `Unary`: the message back, with initial and trailing metadata
     /// * `ServerStream`: as many messages as the text says, counted from 0
@@ -59,6 +60,7 @@ pub async fn kinds(mut call: GrpcCall) {
         }
         "ServerStream" => {
             let count = call.receive().await.and_then(|m| m.text().parse().ok());
+            call.receive_all().await;
             for number in 0..count.unwrap_or(0_u32) {
                 call.send(number.to_string()).await;
             }
@@ -125,6 +127,7 @@ async fn invoke(
     let Some(request) = call.decode::<InvokeRequest>().await else {
         return;
     };
+    call.receive_all().await;
     match answer(call.headers(), request) {
         Ok(response) => call.answer(&response).await,
         Err(status) => call.end(&status),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use api::common::v1::InvokeRequest;
 use api::common::v1::http_extension::Verb;
 use prost::Message;
 use tests::grpc_app::wire::GrpcStatus;
@@ -14,8 +15,10 @@ use super::super::{connect, kind};
 use super::response;
 use crate::fidelity::refusal;
 
+const GIVEN_UP: &[u8] = b"given up";
+
 /// Answers invocations once the gate is open, and counts how many it has at a
-/// time.
+/// time, without those that are given up: nothing tells when they have ended.
 fn counting(gate: &Arc<Gate>, most: &Arc<AtomicUsize>) -> GrpcApp {
     let (gate, most) = (Arc::clone(gate), Arc::clone(most));
     let now = Arc::new(AtomicUsize::new(0));
@@ -25,8 +28,12 @@ fn counting(gate: &Arc<Gate>, most: &Arc<AtomicUsize>) -> GrpcApp {
             if call.path() != ON_INVOKE {
                 return kinds(call).await;
             }
+            let request: Option<InvokeRequest> = call.decode().await;
+            let data = request.and_then(|request| request.data);
+            if data.is_none_or(|data| data.value == GIVEN_UP) {
+                return call.gone().await;
+            }
             most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-            call.receive_all().await;
             passed(&gate).await;
             now.fetch_sub(1, Ordering::SeqCst);
             call.send(response("text/y", "", b"answer")).await;
@@ -51,18 +58,18 @@ fn one_at_a_time_means_one_of_both_apis() {
     first.send(post.to_bytes(caller.http())).unwrap();
     app.wait_for(1);
 
-    let message = request("callee", Verb::Post, "m", "y").encode_to_vec();
     let invoke = GrpcRequest::new(INVOKE_SERVICE);
-    let begin = |client: &GrpcClient| {
+    let begin = |client: &GrpcClient, text: &[u8]| {
         let mut stream = client.open(&invoke).unwrap();
-        stream.send(&message).unwrap();
+        let message = request("callee", Verb::Post, "m", text).encode_to_vec();
+        stream.send(message).unwrap();
         stream.finish();
         stream
     };
     let client = connect(&caller);
-    let second = begin(&client);
+    let second = begin(&client, b"y");
     // One more waits and is given up: its place must not be lost.
-    let mut given_up = begin(&connect(&callee));
+    let mut given_up = begin(&connect(&callee), GIVEN_UP);
 
     // Forwarded calls are not counted.
     let bidi = kind("Bidi");
@@ -74,7 +81,7 @@ fn one_at_a_time_means_one_of_both_apis() {
     first.response("POST").unwrap().expect(200, "answer");
     assert_eq!(data(&second.answer().unwrap()), b"answer");
     for _ in 0..3 {
-        assert_eq!(data(&begin(&client).answer().unwrap()), b"answer");
+        assert_eq!(data(&begin(&client, b"y").answer().unwrap()), b"answer");
     }
     assert_eq!(most.load(Ordering::SeqCst), 1);
 }
