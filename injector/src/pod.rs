@@ -68,19 +68,27 @@ impl<'a> Pod<'a> {
         };
         for container in pod.containers.unwrap_or_default() {
             let container = container.as_object();
-            for (list, key) in [
-                ("env", "name"),
-                ("volumeMounts", "name"),
-                ("volumeMounts", "mountPath"),
+            for (list, at, key) in [
+                ("env", "spec.containers[].env[]", "name"),
+                ("volumeMounts", "spec.containers[].volumeMounts[]", "name"),
+                (
+                    "volumeMounts",
+                    "spec.containers[].volumeMounts[]",
+                    "mountPath",
+                ),
             ] {
                 for item in objects(container, "spec.containers[]", list)?.unwrap_or_default() {
-                    text(item.as_object(), list, key)?;
+                    text(item.as_object(), at, key)?;
                 }
             }
         }
-        for list in [pod.containers, pod.init_containers, pod.volumes] {
+        for (list, at) in [
+            (pod.containers, "spec.containers[]"),
+            (pod.init_containers, "spec.initContainers[]"),
+            (pod.volumes, "spec.volumes[]"),
+        ] {
             for item in list.unwrap_or_default() {
-                text(item.as_object(), "spec", "name")?;
+                text(item.as_object(), at, "name")?;
             }
         }
         Ok(pod)
@@ -238,11 +246,11 @@ mod tests {
             ),
             (
                 json!({"spec": {"containers": [{"env": [{"name": 1}]}]}}),
-                "env.name is not a string",
+                "spec.containers[].env[].name is not a string",
             ),
             (
                 json!({"spec": {"initContainers": [{"name": 1}]}}),
-                "spec.name is not a string",
+                "spec.initContainers[].name is not a string",
             ),
         ] {
             let error = Pod::new(&pod).unwrap_err().to_string();
