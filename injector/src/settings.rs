@@ -91,8 +91,13 @@ pub enum SettingsError {
         value: String,
     },
     /// Not a trust domain.
-    #[error("invalid value for DAPR_CONTROL_PLANE_TRUST_DOMAIN: {0}")]
-    TrustDomain(SpiffeIdError),
+    #[error("invalid value for DAPR_CONTROL_PLANE_TRUST_DOMAIN: {value:?}: {source}")]
+    TrustDomain {
+        /// Its value.
+        value: String,
+        /// What is wrong with it.
+        source: SpiffeIdError,
+    },
     /// A pattern of requesters.
     #[error("failed to parse allowed service accounts: {0}")]
     Pattern(#[from] PatternError),
@@ -162,7 +167,12 @@ impl Settings {
         let anchors = env.non_empty("DAPR_TRUST_ANCHORS_FILE");
         let identity = IdentitySettings {
             service: "dapr-injector",
-            trust_domain: trust_domain.parse().map_err(SettingsError::TrustDomain)?,
+            trust_domain: trust_domain
+                .parse()
+                .map_err(|source| SettingsError::TrustDomain {
+                    value: trust_domain,
+                    source,
+                })?,
             sentry_address: env
                 .non_empty("DAPR_SENTRY_ADDRESS")
                 .unwrap_or_else(|| of.address("dapr-sentry", 443)),

@@ -42,8 +42,13 @@ pub struct IdentitySettings {
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
     /// The namespace cannot be part of an id.
-    #[error("invalid control plane namespace: {0}")]
-    Namespace(#[from] SpiffeIdError),
+    #[error("invalid control plane namespace {namespace:?}: {source}")]
+    Namespace {
+        /// As it was given.
+        namespace: String,
+        /// What is wrong with it.
+        source: SpiffeIdError,
+    },
     /// Sentry refused.
     #[error("failed to retrieve the initial identity: {0}")]
     Request(#[from] RequestSvidError),
@@ -74,11 +79,15 @@ pub async fn obtain_identity(settings: IdentitySettings) -> Result<OwnIdentity, 
         key,
     } = settings;
     let roots = wait_for_anchors(&anchors_file).await;
-    let client = Arc::new(SentryClient::new(SentrySettings {
+    let client = SentryClient::new(SentrySettings {
         address: sentry_address,
         trust_domain: trust_domain.clone(),
         namespace: namespace.clone(),
         anchors: roots.clone(),
+    });
+    let client = Arc::new(client.map_err(|source| IdentityError::Namespace {
+        namespace: namespace.clone(),
+        source,
     })?);
     let request = SvidRequest {
         app_id: std::env::var("SENTRY_LOCAL_IDENTITY")

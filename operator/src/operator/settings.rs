@@ -32,22 +32,25 @@ pub(super) struct Settings {
 /// Why there are none.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SettingsError {
-    #[error("failed to load configuration {namespace}/{name}: {source}")]
-    Read {
-        namespace: String,
-        name: String,
-        source: RequestError,
-    },
-    #[error("failed to load configuration {namespace}/{name}: spec.mtls: {source}")]
+    #[error("failed to load configuration {place}: {source}")]
+    Read { place: String, source: RequestError },
+    #[error("failed to load configuration {place}: spec.mtls: {source}")]
     Malformed {
-        namespace: String,
-        name: String,
+        place: String,
         source: serde_json::Error,
     },
-    #[error("control plane trust domain is required")]
-    TrustDomainMissing,
-    #[error("invalid control plane trust domain: {0}")]
-    TrustDomain(#[from] SpiffeIdError),
+    #[error(
+        "control plane trust domain is required: set spec.mtls.controlPlaneTrustDomain of configuration {place}"
+    )]
+    TrustDomainMissing { place: String },
+    #[error(
+        "invalid control plane trust domain {value:?} in spec.mtls.controlPlaneTrustDomain of configuration {place}: {source}"
+    )]
+    TrustDomain {
+        place: String,
+        value: String,
+        source: SpiffeIdError,
+    },
 }
 
 #[derive(Debug, Deserialize)]
@@ -74,11 +77,7 @@ impl Settings {
     ) -> Result<Self, SettingsError> {
         let resource = Kind::Configuration.resource();
         let api = objects::<DynamicObject>(client, &resource, Some(namespace));
-        let failed = |source| SettingsError::Read {
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
-            source,
-        };
+        let place = format!("{namespace}/{name}");
         let mut pauses = PAUSES;
         let mut missing_since = None;
         let object = loop {
@@ -86,11 +85,12 @@ impl Settings {
                 Ok(object) => break object,
                 Err(error) if error.is_not_found() => {
                     let since = *missing_since.get_or_insert_with(|| {
-                        tracing::warn!(target: SCOPE, "waiting for configuration {namespace}/{name}: {error}");
+                        tracing::warn!(target: SCOPE, "waiting for configuration {place}: {error}");
                         Instant::now()
                     });
                     if since.elapsed() >= PATIENCE {
-                        return Err(failed(error));
+                        let source = error;
+                        return Err(SettingsError::Read { place, source });
                     }
                     sleep(LOOK_AGAIN).await;
                 }
@@ -103,17 +103,15 @@ impl Settings {
             }
         };
         let mtls = object.data.pointer("/spec/mtls").cloned();
-        Self::new(mtls.unwrap_or_default(), namespace, name)
+        Self::new(mtls.unwrap_or_default(), namespace, place)
     }
 
-    /// From `spec.mtls`, which may be absent.
-    fn new(mtls: Value, namespace: &str, name: &str) -> Result<Self, SettingsError> {
-        let mtls: Option<Mtls> =
-            serde_json::from_value(mtls).map_err(|source| SettingsError::Malformed {
-                namespace: namespace.to_owned(),
-                name: name.to_owned(),
-                source,
-            })?;
+    /// From `spec.mtls`, which may be absent; `place` is for errors.
+    fn new(mtls: Value, namespace: &str, place: String) -> Result<Self, SettingsError> {
+        let mtls: Option<Mtls> = match serde_json::from_value(mtls) {
+            Ok(mtls) => mtls,
+            Err(source) => return Err(SettingsError::Malformed { place, source }),
+        };
         let Mtls {
             enabled,
             control_plane_trust_domain: trust_domain,
@@ -124,11 +122,17 @@ impl Settings {
             sentry_address: String::new(),
         });
         if trust_domain.is_empty() {
-            return Err(SettingsError::TrustDomainMissing);
+            return Err(SettingsError::TrustDomainMissing { place });
         }
         Ok(Self {
             mtls: enabled,
-            trust_domain: trust_domain.parse()?,
+            trust_domain: trust_domain
+                .parse()
+                .map_err(|source| SettingsError::TrustDomain {
+                    place,
+                    value: trust_domain,
+                    source,
+                })?,
             sentry_address: match sentry_address.as_str() {
                 "" => format!("dapr-sentry.{namespace}.svc.cluster.local:443"),
                 _ => sentry_address,
@@ -143,7 +147,8 @@ mod tests {
     use serde_json::json;
 
     fn settings(mtls: Value) -> Result<Settings, String> {
-        Settings::new(mtls, "dapr-system", "daprsystem").map_err(|error| error.to_string())
+        let place = "dapr-system/daprsystem".to_owned();
+        Settings::new(mtls, "dapr-system", place).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -173,10 +178,13 @@ mod tests {
         ] {
             assert_eq!(
                 settings(mtls).unwrap_err(),
-                "control plane trust domain is required"
+                "control plane trust domain is required: set spec.mtls.controlPlaneTrustDomain of configuration dapr-system/daprsystem"
             );
         }
-        assert!(settings(json!({"controlPlaneTrustDomain": "A B"})).is_err());
+        assert_eq!(
+            settings(json!({"controlPlaneTrustDomain": "A B"})).unwrap_err(),
+            "invalid control plane trust domain \"A B\" in spec.mtls.controlPlaneTrustDomain of configuration dapr-system/daprsystem: trust domain characters are limited to lowercase letters, numbers, dots, dashes, and underscores"
+        );
         assert!(settings(json!({"enabled": "yes"})).is_err());
     }
 }
