@@ -1,10 +1,15 @@
 //! Ports for sidecars: the wanted one if it is free, else any free one.
 
 use std::collections::BTreeSet;
-use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::{fs, io};
 
 use crate::instances::Instance;
+
+/// Where free ports are looked for first: below are most that services are known by.
+const FIRST: u16 = 20_000;
+/// Random ones looked at before the system is asked for one.
+const LOOKS: usize = 100;
 
 /// Hands out ports. Free ones stay bound until they are released, so that no
 /// two are the same.
@@ -67,7 +72,7 @@ impl Ports {
     fn free(&mut self, name: &'static str) -> Result<u16, PortError> {
         let fail = |source| PortError::NoneFree { name, source };
         loop {
-            let listener = bind(0).map_err(fail)?;
+            let listener = quiet_port().map_or_else(|| bind(0), Ok).map_err(fail)?;
             let port = listener.local_addr().map_err(fail)?.port();
             self.held.push(listener);
             if self.taken.insert(port.into()) {
@@ -75,6 +80,25 @@ impl Ports {
             }
         }
     }
+}
+
+/// A free port that no outgoing connection is given: those come and go between
+/// our look and the sidecar's.
+fn quiet_port() -> Option<TcpListener> {
+    let quiet = FIRST..first_outgoing();
+    if quiet.is_empty() {
+        return None;
+    }
+    (0..LOOKS).find_map(|_| bind(fastrand::u16(quiet.clone())).ok())
+}
+
+/// The first port of outgoing connections: as Linux is set, else as IANA says.
+fn first_outgoing() -> u16 {
+    const DYNAMIC: u16 = 49_152;
+    fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range")
+        .ok()
+        .and_then(|range| range.split_whitespace().next()?.parse().ok())
+        .unwrap_or(DYNAMIC)
 }
 
 /// Binds all addresses of the machine, of both families where there are two.
@@ -107,6 +131,15 @@ mod tests {
         drop(ports);
         let mut ports = Ports::beside(&[]);
         assert_eq!(ports.claim("HTTPPort", first.into()).unwrap(), first);
+    }
+
+    #[test]
+    fn free_ports_are_not_those_of_outgoing_connections() {
+        let mut ports = Ports::beside(&[]);
+        for _ in 0..100 {
+            let port = ports.claim("MetricsPort", -1).unwrap();
+            assert!((FIRST..first_outgoing()).contains(&port), "{port}");
+        }
     }
 
     #[test]
