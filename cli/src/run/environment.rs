@@ -1,6 +1,11 @@
 //! The variables an app is given on top of the inherited ones.
 
+use std::process::Command;
+
 use super::app::Plan;
+
+/// Makes Python pass on each line when it is printed.
+const PYTHON: &str = "PYTHONUNBUFFERED";
 
 /// Names and values; later ones win over earlier ones of the same name.
 pub(super) fn variables(plan: &Plan) -> Vec<(String, String)> {
@@ -27,6 +32,17 @@ pub(super) fn variables(plan: &Plan) -> Vec<(String, String)> {
     }
     all.extend(app.env.clone());
     all
+}
+
+/// For an app whose output is read through a pipe. Python would keep it until
+/// the app ends, and lose it when the app is killed.
+///
+/// Differs from Dapr: its run files show such output late or never.
+pub(super) fn unbuffer(command: &mut Command) {
+    let chosen = command.get_envs().any(|(name, _)| name == PYTHON);
+    if !chosen && std::env::var_os(PYTHON).is_none() {
+        command.env(PYTHON, "1");
+    }
 }
 
 /// What the app speaks, in lower case; `None` for a word nobody knows.

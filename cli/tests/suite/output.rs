@@ -208,6 +208,25 @@ fn the_prefix_can_be_switched_off() {
 }
 
 #[test]
+fn output_that_is_read_is_asked_for_line_by_line() {
+    let place = Place::new();
+    for (prefix, given, expected) in [
+        ("true", None, "1"),
+        ("true", Some(""), ""),
+        ("false", None, "unset"),
+    ] {
+        let mut command = place.dapr(&["run", "--enable-mtls=false", "--", "sh", "-c"]);
+        command.arg("echo \"python: ${PYTHONUNBUFFERED-unset}.\"");
+        command.env("DAPR_APP_LOG_PREFIX", prefix);
+        command.env_remove("PYTHONUNBUFFERED");
+        command.envs(given.map(|value| ("PYTHONUNBUFFERED", value)));
+        let done = Done::of(command.output().unwrap());
+        let line = format!("python: {expected}.\n");
+        assert!(done.out.contains(&line), "{line:?}: {}", done.out);
+    }
+}
+
+#[test]
 fn without_the_prefix_an_app_may_ask_the_terminal() {
     let place = Place::new();
     place.script(

@@ -9,6 +9,7 @@ use super::super::app::{Mtls, Plan};
 use super::super::authority::{Authority, AuthorityError};
 use super::super::checks::{CheckError, check};
 use super::super::diagnose::{self, Source};
+use super::super::environment;
 use super::super::events::Who;
 use super::super::launch::{self, LATE, LookUpError, Notice};
 use super::super::output::{Lines, Pump};
@@ -213,6 +214,7 @@ impl Runner<'_> {
             error,
         })?;
         command.current_dir(directory);
+        environment::unbuffer(&mut command);
         let lines = one.app_lines.clone();
         let (app, pump) = self.spawn(command, Who::App(at), &lines)?;
         let one = &mut self.started[at];

@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::time::Instant;
 
 use super::super::diagnose::{self, Source};
+use super::super::environment;
 use super::super::events::{Events, Who};
 use super::super::launch::{self, LATE, Notice};
 use super::super::output::{Lines, Pump, Stream};
@@ -70,6 +71,7 @@ impl Run<'_> {
                 command.stdin(Stdio::null());
             }
             command.stdout(Stdio::piped()).stderr(Stdio::piped());
+            environment::unbuffer(&mut command);
         }
         let mut process =
             Process::spawn(command, Who::App(0), events).map_err(|error| Refusal {
