@@ -10,7 +10,7 @@ pub mod wire;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Instant;
 
@@ -21,9 +21,9 @@ use http::{HeaderMap, Request};
 use parking_lot::Mutex;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 pub use call::{GrpcCall, passed};
@@ -31,7 +31,8 @@ pub use held::HeldCall;
 pub use kinds::{ON_INVOKE, failure, kinds};
 
 use crate::ca::Svid;
-use crate::peer::runtime::runtime;
+use crate::peer::runtime::{runtime, settle};
+use crate::serving::{Draining, Serving};
 use crate::tls;
 use crate::wait::{eventually, holds};
 use call::Sender;
@@ -41,10 +42,9 @@ use wire::{Frames, GrpcMessage, GrpcStatus};
 /// A running app.
 #[derive(Debug)]
 pub struct GrpcApp {
-    port: u16,
     tls: bool,
     shared: Arc<Shared>,
-    serving: JoinHandle<()>,
+    serving: Serving,
 }
 
 /// How an app listens; by default in the clear on any port.
@@ -101,9 +101,7 @@ struct Shared {
     held: Mutex<Vec<HeldCall>>,
     health_checks: Mutex<Vec<GrpcSeen>>,
     unhealthy: AtomicBool,
-    connections: AtomicUsize,
     pings: Arc<Mutex<Pings>>,
-    draining: watch::Sender<bool>,
 }
 
 // === impl GrpcApp ===
@@ -189,19 +187,16 @@ impl GrpcApp {
             held: Mutex::default(),
             health_checks: Mutex::default(),
             unhealthy: AtomicBool::new(false),
-            connections: AtomicUsize::new(0),
             pings: Arc::default(),
-            draining: watch::Sender::default(),
         });
-        let listener = eventually("the app's port can be bound", || {
-            runtime().block_on(async { bind(port.unwrap_or(0)) }).ok()
-        });
-        let port = listener.local_addr().expect("it is bound").port();
         let acceptor = tls.map(TlsAcceptor::from);
         let is_tls = acceptor.is_some();
-        let serving = runtime().spawn(accept(listener, acceptor, shared.clone()));
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port.unwrap_or(0)));
+        let owner = shared.clone();
+        let serving = Serving::start(address, move |stream, index, draining| {
+            secure(stream, acceptor.clone(), owner.clone(), index, draining)
+        });
         Self {
-            port,
             tls: is_tls,
             shared,
             serving,
@@ -210,7 +205,7 @@ impl GrpcApp {
 
     /// The port it listens on.
     pub fn port(&self) -> u16 {
-        self.port
+        self.serving.port()
     }
 
     /// The `--app-protocol` it speaks.
@@ -218,19 +213,23 @@ impl GrpcApp {
         if self.tls { "grpcs" } else { "grpc" }
     }
 
-    /// The calls so far, without health checks.
+    /// The calls so far, without health checks. This and all that follow wait
+    /// until what has reached the app is noted.
     pub fn seen(&self) -> Vec<GrpcSeen> {
+        settle();
         let calls = self.shared.calls.lock();
         calls.iter().map(|record| record.borrow().clone()).collect()
     }
 
     /// How many calls have begun so far.
     pub fn count(&self) -> usize {
+        settle();
         self.shared.calls.lock().len()
     }
 
     /// The calls since the last time.
     pub fn take(&self) -> Vec<GrpcSeen> {
+        settle();
         let taken = std::mem::take(&mut *self.shared.calls.lock());
         taken.iter().map(|record| record.borrow().clone()).collect()
     }
@@ -259,13 +258,15 @@ impl GrpcApp {
 
     /// [`Self::next`] if it is there already.
     pub fn try_next(&self) -> Option<HeldCall> {
+        settle();
         let mut held = self.shared.held.lock();
         (!held.is_empty()).then(|| held.remove(0))
     }
 
     /// How many TCP connections were made.
     pub fn connections(&self) -> usize {
-        self.shared.connections.load(Ordering::SeqCst)
+        settle();
+        self.serving.connections()
     }
 
     /// When the other side sent HTTP/2 pings.
@@ -286,26 +287,19 @@ impl GrpcApp {
 
     /// The health checks so far.
     pub fn health_checks(&self) -> Vec<GrpcSeen> {
+        settle();
         self.shared.health_checks.lock().clone()
     }
 
     /// Ends as servers do: stops listening, sends GOAWAY, and waits until
     /// the calls that run are answered.
     pub fn drain(&self) {
-        self.shared.draining.send_replace(true);
-        holds("the app has drained", || self.serving.is_finished());
+        self.serving.drain();
     }
 
     /// Stops listening and cuts every connection.
     pub fn stop(&self) {
-        self.serving.abort();
-        holds("the app has stopped", || self.serving.is_finished());
-    }
-}
-
-impl Drop for GrpcApp {
-    fn drop(&mut self) {
-        self.serving.abort();
+        self.serving.stop();
     }
 }
 
@@ -335,49 +329,24 @@ impl GrpcSeen {
     }
 }
 
-fn bind(port: u16) -> std::io::Result<TcpListener> {
-    const BACKLOG: u32 = 1024;
-    let socket = TcpSocket::new_v4()?;
-    socket.set_reuseaddr(true)?;
-    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
-    socket.listen(BACKLOG)
-}
-
-async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
-    // Connections end with the server: the set aborts them when dropped.
-    let mut connections = JoinSet::new();
-    let mut draining = shared.draining.subscribe();
-    loop {
-        let accepted = tokio::select! {
-            _ = draining.wait_for(|&draining| draining) => break,
-            accepted = listener.accept() => accepted,
-        };
-        let Ok((stream, _)) = accepted else {
-            return;
-        };
-        let _ = stream.set_nodelay(true);
-        let index = shared.connections.fetch_add(1, Ordering::SeqCst);
-        connections.spawn_on(
-            secure(stream, tls.clone(), shared.clone(), index),
-            runtime(),
-        );
-    }
-    drop(listener);
-    while connections.join_next().await.is_some() {}
-}
-
-async fn secure(stream: TcpStream, tls: Option<TlsAcceptor>, shared: Arc<Shared>, index: usize) {
+async fn secure(
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    shared: Arc<Shared>,
+    index: usize,
+    draining: Draining,
+) {
     match tls {
-        None => connection(stream, shared, index).await,
+        None => connection(stream, shared, index, draining).await,
         Some(tls) => {
             if let Ok(stream) = tls.accept(stream).await {
-                connection(stream, shared, index).await;
+                connection(stream, shared, index, draining).await;
             }
         }
     }
 }
 
-async fn connection<S>(stream: S, shared: Arc<Shared>, index: usize)
+async fn connection<S>(stream: S, shared: Arc<Shared>, index: usize, mut draining: Draining)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -399,11 +368,10 @@ where
         return;
     };
     let mut calls = JoinSet::new();
-    let mut draining = shared.draining.subscribe();
     let mut told = false;
     loop {
         let accepted = tokio::select! {
-            _ = draining.wait_for(|&draining| draining), if !told => {
+            () = draining.started(), if !told => {
                 connection.graceful_shutdown();
                 told = true;
                 continue;

@@ -28,6 +28,7 @@ pub mod peer;
 pub mod ports;
 pub mod process;
 pub mod sentry;
+mod serving;
 pub mod sidecar;
 pub mod tls;
 pub mod wait;

@@ -4,7 +4,7 @@
 mod answers;
 mod body;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -15,15 +15,15 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use parking_lot::Mutex;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{Semaphore, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
-use crate::peer::runtime::runtime;
+use crate::peer::runtime::settle;
+use crate::serving::{Draining, Serving};
 use crate::sidecar::SidecarBuilder;
 use crate::tls::{self, AppTls};
-use crate::wait::{eventually, holds};
+use crate::wait::holds;
 
 /// A kind of HTTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,10 +73,9 @@ pub struct WebSeen {
 /// A running app.
 #[derive(Debug)]
 pub struct WebApp {
-    port: u16,
     speaks: Speaks,
     shared: Arc<Shared>,
-    serving: JoinHandle<()>,
+    serving: Serving,
 }
 
 pub(crate) struct Shared {
@@ -84,14 +83,12 @@ pub(crate) struct Shared {
     configuration_calls: Mutex<Vec<WebSeen>>,
     probes: AtomicUsize,
     health: Mutex<Health>,
-    connections: AtomicUsize,
     handshakes_failed: AtomicUsize,
     running: AtomicUsize,
     most: AtomicUsize,
     /// Taken one by one by answers that wait.
     steps: Semaphore,
     cancelled: AtomicBool,
-    draining: watch::Sender<bool>,
 }
 
 /// What a health probe gets.
@@ -153,27 +150,29 @@ impl WebApp {
             configuration_calls: Mutex::default(),
             probes: AtomicUsize::new(0),
             health: Mutex::new(Health::Status(StatusCode::OK)),
-            connections: AtomicUsize::new(0),
             handshakes_failed: AtomicUsize::new(0),
             running: AtomicUsize::new(0),
             most: AtomicUsize::new(0),
             steps: Semaphore::new(0),
             cancelled: AtomicBool::new(false),
-            draining: watch::Sender::default(),
         });
-        let listener = eventually("the app's port can be bound", || {
-            runtime().block_on(async { bind(how) }).ok()
-        });
-        let port = listener.local_addr().expect("it is bound").port();
         let tls = how.tls.or_else(|| speaks.tls()).map(|how| tls::app(&how));
         let server = Server {
             speaks,
             tls,
             streams: how.streams,
         };
-        let serving = runtime().spawn(accept(listener, server, shared.clone()));
+        let host: IpAddr = if how.ipv6 {
+            Ipv6Addr::LOCALHOST.into()
+        } else {
+            Ipv4Addr::LOCALHOST.into()
+        };
+        let address = SocketAddr::new(host, how.port.unwrap_or(0));
+        let owner = shared.clone();
+        let serving = Serving::start(address, move |stream, index, draining| {
+            secure(stream, server.clone(), owner.clone(), index, draining)
+        });
         Self {
-            port,
             speaks,
             shared,
             serving,
@@ -182,7 +181,7 @@ impl WebApp {
 
     /// The port it listens on.
     pub fn port(&self) -> u16 {
-        self.port
+        self.serving.port()
     }
 
     /// What it speaks.
@@ -191,8 +190,10 @@ impl WebApp {
     }
 
     /// The requests since the last time, without configuration calls and
-    /// probes.
+    /// probes. This and all that follow wait until what has reached the app is
+    /// noted.
     pub fn take(&self) -> Vec<WebSeen> {
+        settle();
         std::mem::take(&mut *self.shared.seen.lock())
     }
 
@@ -206,6 +207,7 @@ impl WebApp {
 
     /// How many requests were seen since the last [`Self::take`].
     pub fn count(&self) -> usize {
+        settle();
         self.shared.seen.lock().len()
     }
 
@@ -219,11 +221,13 @@ impl WebApp {
 
     /// `GET /dapr/config` calls, answered with 404.
     pub fn configuration_calls(&self) -> Vec<WebSeen> {
+        settle();
         self.shared.configuration_calls.lock().clone()
     }
 
     /// `GET /healthz` calls so far.
     pub fn probes(&self) -> usize {
+        settle();
         self.shared.probes.load(Ordering::SeqCst)
     }
 
@@ -234,11 +238,13 @@ impl WebApp {
 
     /// How many connections were made, handshakes included.
     pub fn connections(&self) -> usize {
-        self.shared.connections.load(Ordering::SeqCst)
+        settle();
+        self.serving.connections()
     }
 
     /// How many of them failed to agree on TLS.
     pub fn handshakes_failed(&self) -> usize {
+        settle();
         self.shared.handshakes_failed.load(Ordering::SeqCst)
     }
 
@@ -268,20 +274,12 @@ impl WebApp {
     /// Ends as servers do: stops listening, tells its clients, and waits until
     /// the calls that run are answered.
     pub fn drain(&self) {
-        self.shared.draining.send_replace(true);
-        holds("the app has drained", || self.serving.is_finished());
+        self.serving.drain();
     }
 
     /// Stops listening and cuts every connection.
     pub fn stop(&self) {
-        self.serving.abort();
-        holds("the app has stopped", || self.serving.is_finished());
-    }
-}
-
-impl Drop for WebApp {
-    fn drop(&mut self) {
-        self.serving.abort();
+        self.serving.stop();
     }
 }
 
@@ -309,50 +307,17 @@ struct Server {
     streams: Option<u32>,
 }
 
-fn bind(how: Listening) -> std::io::Result<TcpListener> {
-    const BACKLOG: u32 = 1024;
-    let port = how.port.unwrap_or(0);
-    let (socket, address) = if how.ipv6 {
-        let address = SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, port));
-        (TcpSocket::new_v6()?, address)
-    } else {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        (TcpSocket::new_v4()?, address)
-    };
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
-}
-
-async fn accept(listener: TcpListener, server: Server, shared: Arc<Shared>) {
-    // Connections end with the server: the set aborts them when dropped.
-    let mut connections = JoinSet::new();
-    let mut draining = shared.draining.subscribe();
-    loop {
-        let accepted = tokio::select! {
-            _ = draining.wait_for(|&draining| draining) => break,
-            accepted = listener.accept() => accepted,
-        };
-        let Ok((stream, _)) = accepted else {
-            return;
-        };
-        let _ = stream.set_nodelay(true);
-        let index = shared.connections.fetch_add(1, Ordering::SeqCst);
-        connections.spawn_on(
-            secure(stream, server.clone(), shared.clone(), index),
-            runtime(),
-        );
-        while connections.try_join_next().is_some() {}
-    }
-    drop(listener);
-    while connections.join_next().await.is_some() {}
-}
-
-async fn secure(stream: TcpStream, server: Server, shared: Arc<Shared>, index: usize) {
+async fn secure(
+    stream: TcpStream,
+    server: Server,
+    shared: Arc<Shared>,
+    index: usize,
+    draining: Draining,
+) {
     match server.tls.clone().map(TlsAcceptor::from) {
-        None => serve(stream, server, shared, index).await,
+        None => serve(stream, server, shared, index, draining).await,
         Some(tls) => match tls.accept(stream).await {
-            Ok(stream) => serve(stream, server, shared, index).await,
+            Ok(stream) => serve(stream, server, shared, index, draining).await,
             Err(_) => {
                 shared.handshakes_failed.fetch_add(1, Ordering::SeqCst);
             }
@@ -360,11 +325,15 @@ async fn secure(stream: TcpStream, server: Server, shared: Arc<Shared>, index: u
     }
 }
 
-async fn serve<S>(stream: S, server: Server, shared: Arc<Shared>, index: usize)
-where
+async fn serve<S>(
+    stream: S,
+    server: Server,
+    shared: Arc<Shared>,
+    index: usize,
+    mut draining: Draining,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let mut draining = shared.draining.subscribe();
     let service = service_fn(move |request: Request<Incoming>| {
         answers::answer(request, shared.clone(), index)
     });
@@ -374,7 +343,7 @@ where
             let mut connection = std::pin::pin!($connection);
             tokio::select! {
                 _ = connection.as_mut() => return,
-                _ = draining.wait_for(|&draining| draining) => {}
+                () = draining.started() => {}
             }
             connection.as_mut().graceful_shutdown();
             let _ = connection.await;
