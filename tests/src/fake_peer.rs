@@ -20,7 +20,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::ca::Svid;
 use crate::peer::frame;
-use crate::peer::runtime::runtime;
+use crate::peer::runtime::{runtime, settle};
 use crate::tls;
 
 /// A listening peer.
@@ -103,11 +103,13 @@ impl FakePeer {
 
     /// The calls so far.
     pub fn calls(&self) -> Vec<PeerCall> {
+        settle();
         self.shared.calls.lock().clone()
     }
 
     /// How many TCP connections were made.
     pub fn connections(&self) -> usize {
+        settle();
         self.shared.connections.load(Ordering::SeqCst)
     }
 }
@@ -115,6 +117,7 @@ impl FakePeer {
 impl Drop for FakePeer {
     fn drop(&mut self) {
         self.serving.abort();
+        settle();
     }
 }
 

@@ -1,17 +1,21 @@
 //! A child process in its own group: its output captured and shown only when
 //! the test fails, ended with everything it started when dropped.
 
+use std::fs::File;
 use std::io::Read;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
 
+use nix::poll::PollTimeout;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use parking_lot::Mutex;
 
+use crate::wait::watch::{Watch, is_readable};
 use crate::wait::{eventually, holds};
 
 /// Marks a process and all it starts, however far they detach themselves.
@@ -32,6 +36,8 @@ pub struct Process {
 #[derive(Debug)]
 struct Capture {
     bytes: Arc<Mutex<Vec<u8>>>,
+    pipe: Arc<File>,
+    watch: Arc<Watch>,
     reader: JoinHandle<()>,
 }
 
@@ -85,14 +91,16 @@ impl Process {
         self.quiet = true;
     }
 
-    /// Standard output so far.
+    /// Standard output so far: all that the process has written until now.
+    #[track_caller]
     pub fn stdout(&self) -> String {
-        self.stdout.text()
+        self.stdout.settled()
     }
 
     /// Standard error so far.
+    #[track_caller]
     pub fn stderr(&self) -> String {
-        self.stderr.text()
+        self.stderr.settled()
     }
 
     /// Sends a signal to the process alone.
@@ -208,9 +216,9 @@ impl Drop for Process {
             eprintln!(
                 "---- {} stdout ----\n{}---- {} stderr ----\n{}",
                 self.name,
-                self.stdout(),
+                self.stdout.text(),
                 self.name,
-                self.stderr()
+                self.stderr.text()
             );
         }
     }
@@ -226,22 +234,38 @@ pub fn code(status: ExitStatus) -> i32 {
 // === impl Capture ===
 
 impl Capture {
-    fn of(mut pipe: impl Read + Send + 'static) -> Self {
-        let bytes = Arc::new(Mutex::new(Vec::new()));
-        let sink = bytes.clone();
+    fn of(pipe: impl Into<OwnedFd>) -> Self {
+        let pipe = Arc::new(File::from(pipe.into()));
+        let (bytes, watch) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Watch::default()));
+        let (source, sink, at_work) = (pipe.clone(), bytes.clone(), watch.clone());
         let reader = std::thread::spawn(move || {
             let mut buffer = [0; 8192];
-            while let Ok(got) = pipe.read(&mut buffer) {
-                if got == 0 {
-                    return;
+            loop {
+                at_work.waiting(|| is_readable(&*source, PollTimeout::NONE));
+                match (&*source).read(&mut buffer) {
+                    Ok(0) | Err(_) => return,
+                    Ok(got) => sink.lock().extend_from_slice(&buffer[..got]),
                 }
-                sink.lock().extend_from_slice(&buffer[..got]);
             }
         });
-        Self { bytes, reader }
+        Self {
+            bytes,
+            pipe,
+            watch,
+            reader,
+        }
     }
 
     fn text(&self) -> String {
         String::from_utf8_lossy(&self.bytes.lock()).into_owned()
+    }
+
+    /// [`Self::text`], once what is in the pipe is in it.
+    #[track_caller]
+    fn settled(&self) -> String {
+        holds("the output is captured", || {
+            self.reader.is_finished() || self.watch.is_idle(&*self.pipe)
+        });
+        self.text()
     }
 }
