@@ -89,15 +89,15 @@ pub(crate) async fn watch_app(app: Arc<App>, check: HealthCheck) {
             Ok(()) => {
                 failures = 0;
                 if !was_well {
-                    info!(target: SCOPE, "App entered healthy status");
                     app.health().set(true);
+                    info!(target: SCOPE, "App entered healthy status");
                 }
             }
             Err(reason) => {
                 failures = failures.saturating_add(1);
                 if was_well && failures >= check.threshold {
-                    warn!(target: SCOPE, "App entered un-healthy status: {reason}");
                     app.health().set(false);
+                    warn!(target: SCOPE, "App entered un-healthy status: {reason}");
                 }
             }
         }
