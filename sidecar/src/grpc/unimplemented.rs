@@ -1,10 +1,13 @@
 //! Rpcs of building blocks this product does not have. They are answered at
 //! once, by name alone, instead of being taken for calls to pass on.
 
+use std::sync::Once;
+
 use api::{
     errors::API_UNIMPLEMENTED_MESSAGE,
     grpc::{Code, Status},
 };
+use tracing::warn;
 
 /// An answer: code, message, and the reason of the error detail if it has
 /// one.
@@ -143,6 +146,19 @@ const DAPR: &str = "/dapr.proto.runtime.v1.Dapr/";
 /// Of workflow workers; the service has no package.
 const TASK_HUB: &str = "/TaskHubSidecarService/";
 
+/// Which groups have been told of.
+static TOLD: [Once; RPCS.len()] = [const { Once::new() }; RPCS.len()];
+
+/// Apps often keep the answer to themselves.
+fn tell(rpc: &str) {
+    warn!(
+        target: "dapr.runtime.grpc",
+        "{rpc} was called and is refused: only service invocation is served here; an app that \
+         needs more can run with Dapr's own daprd, whose apps call those of this one and are \
+         called by them"
+    );
+}
+
 /// The answer to the rpc at `path`; `None` for what is served and for what no
 /// Dapr knows.
 pub(super) fn refusal(path: &str) -> Option<Status> {
@@ -150,8 +166,10 @@ pub(super) fn refusal(path: &str) -> Option<Status> {
         &UNIMPLEMENTED
     } else {
         let name = path.strip_prefix(DAPR)?;
-        let group = RPCS.iter().find(|(_, names)| names.contains(&name));
-        group.map(|(answer, _)| answer)?
+        let mut groups = RPCS.iter().zip(&TOLD);
+        let ((answer, _), told) = groups.find(|((_, names), _)| names.contains(&name))?;
+        told.call_once(|| tell(name));
+        answer
     };
     Some(match reason {
         Some(reason) => Status::with_error_info(*code, *message, reason, &[]),

@@ -13,7 +13,7 @@ use super::{
     arriving::Arriving,
     error, health, invoke, metadata, plain,
     routes::{self, Route},
-    shutdown, text,
+    shutdown, text, unimplemented,
 };
 use crate::{
     message::{Body, headers::is_secret},
@@ -97,10 +97,13 @@ async fn handle(front: &Front, route: Route, request: Request<Arriving>) -> Resp
         Route::Metadata => metadata::get(api),
         Route::SetMetadata(key) => metadata::put(api, &key, request.into_body()).await,
         Route::Shutdown => shutdown::post(api, request.headers()),
-        Route::Unimplemented => error::of(
-            api::errors::API_UNIMPLEMENTED,
-            api::errors::API_UNIMPLEMENTED_MESSAGE,
-        ),
+        Route::Unimplemented(route) => {
+            unimplemented::tell(route);
+            error::of(
+                api::errors::API_UNIMPLEMENTED,
+                api::errors::API_UNIMPLEMENTED_MESSAGE,
+            )
+        }
     }
 }
 

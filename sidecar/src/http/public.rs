@@ -35,7 +35,7 @@ fn refused(path: &str) -> Response<Body> {
         .find(|(method, _)| {
             !matches!(
                 routes::route(method, path),
-                Route::Invoke | Route::Unimplemented | Route::Shutdown
+                Route::Invoke | Route::Unimplemented(_) | Route::Shutdown
             )
         });
     match allowed {

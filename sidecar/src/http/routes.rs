@@ -15,7 +15,8 @@ pub(super) enum Route {
     Metadata,
     SetMetadata(String),
     Shutdown,
-    Unimplemented,
+    /// Of a building block that is not served: its pattern.
+    Unimplemented(&'static str),
     Invoke,
 }
 
@@ -41,8 +42,10 @@ pub(super) fn route(method: &Method, path: &str) -> Route {
             let key = rest.strip_prefix("/metadata/").unwrap_or_default();
             Route::SetMetadata(key.to_owned())
         }
-        (method, rest) if unimplemented::covers(method, rest) => Route::Unimplemented,
-        _ => Route::Invoke,
+        (method, rest) => match unimplemented::find(method, rest) {
+            Some(route) => Route::Unimplemented(route),
+            None => Route::Invoke,
+        },
     }
 }
 
@@ -82,8 +85,16 @@ mod tests {
             ("PUT", "/v1.0/metadata/", Route::Invoke),
             ("POST", "/v1.0/shutdown", Route::Shutdown),
             ("POST", "/v1.0/invoke/a/method/v1.0/shutdown", Route::Invoke),
-            ("GET", "/v1.0/state/store/key", Route::Unimplemented),
-            ("POST", "/v1.0-alpha1/unlock/store", Route::Unimplemented),
+            (
+                "GET",
+                "/v1.0/state/store/key",
+                Route::Unimplemented("/state/*/*"),
+            ),
+            (
+                "POST",
+                "/v1.0-alpha1/unlock/store",
+                Route::Unimplemented("-alpha1/unlock/*"),
+            ),
             ("GET", "/orders", Route::Invoke),
         ] {
             let method = Method::from_bytes(method.as_bytes()).unwrap();

@@ -1,7 +1,10 @@
 //! Routes of building blocks this product does not have. They are answered
 //! with 501 at once instead of being mistaken for invocations.
 
+use std::sync::Once;
+
 use http::Method;
+use tracing::warn;
 
 /// Method list (comma separated) and the path after `/v1.0`; `*` stands for
 /// one segment, a `**` at the end for the rest.
@@ -62,11 +65,28 @@ const ROUTES: &[(&str, &str)] = &[
     ("POST", "-alpha2/conversation/*/converse"),
 ];
 
-/// True when the reference has a handler for `method` on `/v1.0` + `rest`.
-pub(super) fn covers(method: &Method, rest: &str) -> bool {
-    ROUTES.iter().any(|(methods, pattern)| {
+/// The route the reference has for `method` on `/v1.0` + `rest`.
+pub(super) fn find(method: &Method, rest: &str) -> Option<&'static str> {
+    let route = ROUTES.iter().find(|(methods, pattern)| {
         methods.split(',').any(|known| known == method.as_str()) && matches(pattern, rest)
-    })
+    });
+    route.map(|(_, pattern)| *pattern)
+}
+
+/// Logs the first call of a route: apps often keep the answer to themselves.
+pub(super) fn tell(route: &str) {
+    static TOLD: [Once; ROUTES.len()] = [const { Once::new() }; ROUTES.len()];
+    let mut routes = ROUTES.iter().zip(&TOLD);
+    if let Some((_, told)) = routes.find(|((_, pattern), _)| *pattern == route) {
+        told.call_once(|| {
+            warn!(
+                target: "dapr.runtime.http",
+                "/v1.0{route} was called and is answered with 501: only service invocation is \
+                 served here; an app that needs more can run with Dapr's own daprd, whose apps \
+                 call those of this one and are called by them"
+            );
+        });
+    }
 }
 
 fn matches(pattern: &str, path: &str) -> bool {
@@ -89,11 +109,15 @@ mod tests {
 
     #[test]
     fn only_registered_methods_and_shapes_match() {
-        assert!(covers(&Method::POST, "/publish/bus/a/b"));
-        assert!(!covers(&Method::GET, "/publish/bus/a"));
-        assert!(covers(&Method::GET, "/state/s/k"));
-        assert!(!covers(&Method::GET, "/state/s"));
-        assert!(!covers(&Method::GET, "/state//k"));
-        assert!(!covers(&Method::POST, "/publish/bus"));
+        for (method, path, route) in [
+            (Method::POST, "/publish/bus/a/b", Some("/publish/*/**")),
+            (Method::GET, "/publish/bus/a", None),
+            (Method::GET, "/state/s/k", Some("/state/*/*")),
+            (Method::GET, "/state/s", None),
+            (Method::GET, "/state//k", None),
+            (Method::POST, "/publish/bus", None),
+        ] {
+            assert_eq!(find(&method, path), route, "{method} {path}");
+        }
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Every YAML file directly inside a directory is read and each of its
 //! documents must parse. Resiliency objects are handed on; kinds we do not
-//! serve (Component, Subscription, …) are accepted without a word, because
-//! `dapr init` creates some.
+//! serve (Component, Subscription, …) are accepted, because Dapr's `dapr init`
+//! creates some. Components are named: an app may count on one.
 
 use std::fs;
 use std::io;
@@ -11,7 +11,7 @@ use std::path::Path;
 
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use super::{one_line, reason};
 
@@ -137,6 +137,16 @@ fn read(path: &Path, document: &str) -> Option<Value> {
             return None;
         }
     };
+    if text_at(&object, "/kind") == "Component" {
+        let (name, what) = (
+            text_at(&object, "/metadata/name"),
+            text_at(&object, "/spec/type"),
+        );
+        info!(
+            target: "dapr.runtime.loader.disk",
+            "Component not loaded: {name} ({what}); only service invocation is served here"
+        );
+    }
     if text_at(&object, "/kind") != RESILIENCY {
         return None;
     }

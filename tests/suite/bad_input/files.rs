@@ -58,7 +58,7 @@ fn configuration_with_unknown_keys_is_fine() {
 }
 
 #[test]
-fn other_resources_are_accepted_silently() {
+fn other_resources_are_accepted_and_components_named() {
     let directory = tempfile::TempDir::new().unwrap();
     let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
     write(
@@ -69,6 +69,9 @@ fn other_resources_are_accepted_silently() {
         .flag("resources-path", directory.path().to_str().unwrap())
         .run();
     assert_eq!(sidecar.error_lines(), [] as [&str; 0]);
+    let output = sidecar.stdout();
+    let named = "Component not loaded: statestore (state.redis); ";
+    assert_eq!(output.matches(named).count(), 1, "{output}");
 }
 
 #[test]

@@ -9,6 +9,9 @@ use crate::room::{Room, copy};
 
 const NODE: &str = "dapr run --app-id nodeapp --app-port 3000 --dapr-http-port 3500 env DAPR_HTTP_PORT=3999 node app.js";
 const PYTHON: &str = "dapr run --app-id pythonapp python3 app.py";
+/// The same without the stand-in.
+const NODE_ALONE: &str =
+    "dapr run --app-id nodeapp --app-port 3000 --dapr-http-port 3500 node app.js";
 const URL: &str = "http://localhost:3500/v1.0/invoke/nodeapp/method";
 
 /// What a command of the tutorial prints.
@@ -67,6 +70,27 @@ fn hello_world_runs_by_its_commands() {
     }
     assert!(!python.stdout().contains("== APP == HTTP 500"));
     drop(store);
+    room.assert_empty();
+}
+
+#[test]
+fn hello_world_without_a_state_store_is_told_why_once() {
+    let room = furnished();
+    let node = room.start(&room.home().join("node"), NODE_ALONE);
+    node.wait_for_output("dapr initialized. Status: Running.");
+    let post = format!(
+        "curl --write-out '%{{http_code}}' -d @sample.json -H Content-Type:application/json {URL}/neworder"
+    );
+    let failed = "{\"message\":\"Failed to persist state.\"}500";
+    let why =
+        "/v1.0/state/* was called and is answered with 501: only service invocation is served";
+    for _ in 0..2 {
+        assert_eq!(run(&room, &post), failed);
+        node.wait_for_output(why);
+    }
+    run(&room, "dapr stop --app-id nodeapp");
+    node.wait_for_code(0);
+    assert_eq!(node.stdout().matches(why).count(), 1);
     room.assert_empty();
 }
 

@@ -1,5 +1,6 @@
 //! Flask on one side, `requests` on the other.
 
+use std::fs;
 use std::path::PathBuf;
 
 use tests::binaries;
@@ -40,6 +41,35 @@ fn python_runs_from_a_run_file() {
 #[test]
 fn python_runs_from_two_commands() {
     PYTHON.runs_from_two_commands();
+}
+
+/// The published caller leaves it to Python when its lines are passed on.
+#[test]
+fn python_lines_appear_when_they_are_printed() {
+    let (room, directory) = room();
+    let app = "import time; print(\"early\"); time.sleep(1000)";
+    let run_file = format!(
+        "version: 1\napps:\n- appID: many\n  appDirPath: .\n  command: [python3, -c, '{app}']\n"
+    );
+    fs::write(directory.join("early.yaml"), run_file).unwrap();
+    let (status, out, err) = room.run(&directory, "dapr init");
+    assert!(status.success(), "{out}{err}");
+    let single = format!("dapr run --app-id one -- python3 -c '{app}'");
+    for (run, prefix, stop) in [
+        (single.as_str(), "== APP == ", "dapr stop --app-id one"),
+        (
+            "dapr run -f early.yaml",
+            "== APP - many == ",
+            "dapr stop -f early.yaml",
+        ),
+    ] {
+        let run = room.start(&directory, run);
+        run.wait_for_output(&format!("{prefix}early\n"));
+        let (status, out, err) = room.run(&directory, stop);
+        assert!(status.success(), "{out}{err}");
+        run.wait_for_code(0);
+    }
+    room.assert_empty();
 }
 
 #[test]
