@@ -47,7 +47,7 @@ fn policies(spec: &str) -> (TempDir, impl Fn(SidecarBuilder) -> SidecarBuilder) 
     (resources, with_policies)
 }
 
-/// Reads one message, then ends with the code of `x-code`; from the call of
+/// Reads one message and the half-close, then ends with the code of `x-code`; from the call of
 /// number `x-until` on it answers the message. Each end tells its number.
 fn failing() -> GrpcApp {
     let calls = Arc::new(AtomicUsize::new(0));
@@ -55,6 +55,7 @@ fn failing() -> GrpcApp {
         let number = calls.fetch_add(1, Ordering::SeqCst);
         async move {
             let message = call.receive().await;
+            call.receive_all().await;
             let entry = |name: &str| call.header(name).and_then(|n| n.parse::<usize>().ok());
             let until = entry("x-until").unwrap_or(usize::MAX);
             let code = entry("x-code").unwrap_or(0);

@@ -36,6 +36,10 @@ impl<T: Read + Write + Send> Socket for T {}
 pub(crate) struct Wire {
     socket: Box<dyn Socket>,
     tcp: TcpStream,
+    /// Read, and not yet asked for.
+    unread: Vec<u8>,
+    /// So much of it was searched for pings.
+    attended: usize,
 }
 
 #[derive(Debug)]
@@ -66,7 +70,12 @@ impl Wire {
         } else {
             Box::new(stream)
         };
-        Ok(Self { socket, tcp })
+        Ok(Self {
+            socket,
+            tcp,
+            unread: Vec::new(),
+            attended: 0,
+        })
     }
 
     /// Preface and first settings.
@@ -103,17 +112,36 @@ impl Wire {
     /// The next frame; `None` when the connection has ended.
     #[track_caller]
     pub(crate) fn next(&mut self) -> Option<Frame> {
-        let mut head = [0; 9];
-        self.read(&mut head)?;
-        let [a, b, c, kind, flags, s @ ..] = head;
-        let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
-        self.read(&mut payload)?;
-        Some(Frame {
-            kind,
-            flags,
-            stream: u32::from_be_bytes(s) & 0x7fff_ffff,
-            payload,
-        })
+        loop {
+            if let Some(frame) = Frame::first_of(&self.unread) {
+                self.attended = self.attended.saturating_sub(frame.length());
+                self.unread.drain(..frame.length());
+                return Some(frame);
+            }
+            let mut piece = [0; 16 * 1024];
+            match self.socket.read(&mut piece) {
+                Ok(0) => return None,
+                Ok(got) => self.unread.extend_from_slice(&piece[..got]),
+                Err(error) if is_timeout(&error) => panic!("nothing came, and no end either"),
+                Err(_) => return None,
+            }
+        }
+    }
+
+    /// Answers the pings that have come: a server hangs up on who does not.
+    pub(crate) fn attend(&mut self) {
+        let _ = self.tcp.set_nonblocking(true);
+        let mut piece = [0; 16 * 1024];
+        while let Ok(got @ 1..) = self.socket.read(&mut piece) {
+            self.unread.extend_from_slice(&piece[..got]);
+        }
+        let _ = self.tcp.set_nonblocking(false);
+        while let Some(frame) = Frame::first_of(&self.unread[self.attended..]) {
+            self.attended += frame.length();
+            if frame.kind == PING && frame.flags & ACK == 0 {
+                let _ = self.send(PING, ACK, 0, &frame.payload);
+            }
+        }
     }
 
     /// Reads frames until one is as wished; false when the connection ended
@@ -156,14 +184,26 @@ impl Wire {
         let _ = self.tcp.set_nonblocking(false);
         open
     }
+}
 
-    #[track_caller]
-    fn read(&mut self, buffer: &mut [u8]) -> Option<()> {
-        match self.socket.read_exact(buffer) {
-            Ok(()) => Some(()),
-            Err(error) if is_timeout(&error) => panic!("nothing came, and no end either"),
-            Err(_) => None,
-        }
+// === impl Frame ===
+
+impl Frame {
+    /// The frame with which these bytes begin, once it is whole.
+    fn first_of(bytes: &[u8]) -> Option<Self> {
+        let (&[a, b, c, kind, flags, s0, s1, s2, s3], rest) = bytes.split_first_chunk()?;
+        let length = u32::from_be_bytes([0, a, b, c]) as usize;
+        Some(Self {
+            kind,
+            flags,
+            stream: u32::from_be_bytes([s0, s1, s2, s3]) & 0x7fff_ffff,
+            payload: rest.get(..length)?.to_vec(),
+        })
+    }
+
+    /// Bytes of it on the wire.
+    fn length(&self) -> usize {
+        9 + self.payload.len()
     }
 }
 

@@ -26,6 +26,7 @@ fn streams_without_a_window() {
         // They stand while others call.
         for _ in 0..500 {
             beside(victim);
+            wire.attend();
         }
         // And go on when there is room.
         let room = (LARGE * 2).to_be_bytes();
@@ -85,6 +86,7 @@ fn calls_that_never_end() {
         }
         for _ in 0..100 {
             beside(victim);
+            wire.attend();
         }
     });
 }

@@ -73,7 +73,7 @@ fn a_deadline_reaches_the_app_before_its_next_message() {
     for (way, client) in stage.ways() {
         for request in [call_of("Events"), stream_of("Events")] {
             // The client itself leaves the deadline to others.
-            let mut stream = client.open(&request.timeout("1500m")).unwrap();
+            let mut stream = client.open(&request.timeout("3S")).unwrap();
             stream.send("begin").unwrap();
             let call = stage.app.next();
             assert!(call.seen().header("grpc-timeout").is_some(), "{way}");

@@ -1,4 +1,5 @@
 //! Timeouts of calls: they end an attempt, and nothing cut short looks whole.
+//! They are long enough for a call to reach its app on a busy machine.
 
 use std::sync::Arc;
 
@@ -6,7 +7,7 @@ use tests::{After, Exchange, Gate, RawApp, RawClient, Request, invoke_path};
 
 use super::{Stage, direct_invoke};
 
-const TIMEOUT: &str = "{policies: {timeouts: {short: 1s}}, targets: {apps: {callee: {timeout: short}, caller: {timeout: short}}}}";
+const TIMEOUT: &str = "{policies: {timeouts: {short: 3s}}, targets: {apps: {callee: {timeout: short}, caller: {timeout: short}}}}";
 
 /// Answers only once the door is open.
 fn patient(gate: &Arc<Gate>) -> RawApp {
@@ -66,7 +67,7 @@ fn an_answer_that_takes_too_long_breaks_off_visibly() {
 
 #[test]
 fn every_attempt_has_the_whole_time() {
-    let spec = "{policies: {timeouts: {short: 300}, retries: {twice: {duration: 10ms, maxRetries: 2}}}, targets: {apps: {callee: {timeout: short, retry: twice}}}}";
+    let spec = "{policies: {timeouts: {short: 2000}, retries: {twice: {duration: 10ms, maxRetries: 2}}}, targets: {apps: {callee: {timeout: short, retry: twice}}}}";
     let gate = Arc::new(Gate::new());
     let stage = Stage::new(spec, patient(&gate));
     let request = Request::post(&invoke_path("callee", "slow"), "hello");

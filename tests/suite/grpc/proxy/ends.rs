@@ -236,16 +236,20 @@ fn a_deadline_ends_the_call_on_both_sides() {
     for (way, client) in stage.ways() {
         for method in ["Silent", "Hang"] {
             table.row(&format!("{way}, {method}"), || {
-                let mut stream = client.open(&kind(method).timeout("300m")).unwrap();
-                stream.send("x").unwrap();
-                match stream.answer() {
-                    Ok(answer) => assert_eq!(answer.code(), 4, "{answer:?}"),
-                    Err(broken) => assert_eq!(broken.reset, Some(Reason::CANCEL)),
-                }
-                tests::holds("the app is told", || {
-                    stage.app.seen().iter().all(|seen| seen.reset.is_some())
+                // A busy machine may need more time to bring it to the app.
+                let seen = ["300m", "3S", "30S"].iter().find_map(|time| {
+                    let mut stream = client.open(&kind(method).timeout(time)).unwrap();
+                    stream.send("x").unwrap();
+                    match stream.answer() {
+                        Ok(answer) => assert_eq!(answer.code(), 4, "{answer:?}"),
+                        Err(broken) => assert_eq!(broken.reset, Some(Reason::CANCEL)),
+                    }
+                    tests::holds("the app is told", || {
+                        stage.app.seen().iter().all(|seen| seen.reset.is_some())
+                    });
+                    stage.app.take().pop()
                 });
-                let seen = stage.app.take_one();
+                let seen = seen.expect("the app saw it");
                 assert!(!seen.half_closed, "it looks like a whole request");
             });
         }

@@ -210,9 +210,13 @@ fn a_sidecar_that_is_gone_is_unavailable_at_once() {
         &format!("127.0.0.1:{nobody}"),
         "",
     );
-    let begun = std::time::Instant::now();
-    let answer = kind("Unary").send(caller.grpc(), &["x"]);
-    assert_eq!(answer.code(), 14, "{answer:?}");
-    // The built-in policy of HTTP calls would wait three times for a second.
-    assert!(begun.elapsed().as_secs() < 3, "it waited and tried again");
+    // The built-in policy of HTTP calls would wait three times for a second,
+    // every time; a busy machine is slow at times.
+    let at_once = (0..5).any(|_| {
+        let begun = std::time::Instant::now();
+        let answer = kind("Unary").send(caller.grpc(), &["x"]);
+        assert_eq!(answer.code(), 14, "{answer:?}");
+        begun.elapsed().as_secs() < 3
+    });
+    assert!(at_once, "it waited and tried again");
 }
