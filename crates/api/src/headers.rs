@@ -18,8 +18,6 @@ pub const DESTINATION_APP_ID: HeaderName = HeaderName::from_static("destination-
 pub const FORCE_SHUTDOWN: HeaderName = HeaderName::from_static("dapr-force-shutdown");
 /// W3C trace context.
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-/// W3C vendor trace state.
-pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 /// W3C baggage.
 pub const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
 /// Binary trace context between sidecars.

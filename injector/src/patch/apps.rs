@@ -1,6 +1,7 @@
 //! What the app's own containers get: variables that tell where the sidecar
 //! is, and its sockets.
 
+use api::ports;
 use serde_json::{Value, json};
 
 use super::volumes::{SOCKET_VOLUME, socket_directory};
@@ -49,9 +50,9 @@ pub(super) fn operations(
 fn variables(annotations: &mut Annotations<'_>) -> Vec<(&'static str, String)> {
     let port = annotations
         .int(names::of_flag("dapr-grpc-port"))
-        .unwrap_or(50001);
+        .unwrap_or_else(|| ports::DAPR_GRPC.into());
     let mut variables = vec![
-        ("DAPR_HTTP_PORT", "3500".to_owned()),
+        ("DAPR_HTTP_PORT", ports::DAPR_HTTP.to_string()),
         ("DAPR_GRPC_PORT", port.to_string()),
     ];
     let given = annotations

@@ -5,6 +5,7 @@
 //! annotation follow at the end.
 
 use api::flags::{Kind, TABLE, truthy};
+use api::ports;
 
 use super::Context;
 use crate::annotations::{self as names, Annotations};
@@ -50,7 +51,7 @@ pub(super) fn args(context: &Context<'_>, annotations: &mut Annotations<'_>) -> 
     }
     if args.on("enable-metrics", true) {
         args.switch("enable-metrics");
-        let port = args.int("metrics-port", 9090);
+        let port = args.int("metrics-port", ports::METRICS.into());
         args.value("metrics-port", port.to_string());
     }
     args.settle(&["enable-metrics", "metrics-port"]);
@@ -100,13 +101,13 @@ impl<'a> Args<'a, '_> {
         let settings = context.settings;
         let of_service =
             |service| address(service, &settings.namespace, &settings.cluster_domain, 443);
-        self.value("dapr-http-port", "3500".to_owned());
-        let port = self.int("dapr-grpc-port", 50001);
+        self.value("dapr-http-port", ports::DAPR_HTTP.to_string());
+        let port = self.int("dapr-grpc-port", ports::DAPR_GRPC.into());
         self.value("dapr-grpc-port", port.to_string());
-        let port = self.int("dapr-internal-grpc-port", 50002);
+        let port = self.int("dapr-internal-grpc-port", ports::DAPR_INTERNAL_GRPC.into());
         self.value("dapr-internal-grpc-port", port.to_string());
         self.given_or("dapr-listen-addresses", "[::1],127.0.0.1");
-        self.value("dapr-public-port", "3501".to_owned());
+        self.value("dapr-public-port", ports::DAPR_PUBLIC.to_string());
         self.value("app-id", context.app_id.to_owned());
         self.given_or("app-protocol", "http");
         self.given_or("log-level", "info");

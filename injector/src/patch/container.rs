@@ -1,13 +1,12 @@
 //! The container of the sidecar.
 
+use api::ports;
 use serde_json::{Map, Value, json};
 
 use super::{Context, args, env, resources, volumes};
 use crate::annotations::{self as names, Annotations};
 use crate::pod::{SIDECAR, item_text};
 
-/// Health without the API token, on every address of the pod.
-const PUBLIC_PORT: u16 = 3501;
 const PROGRAM: &str = "/daprd";
 /// A variable that only Windows containers set.
 const CERTIFICATE_DIRECTORY: &str = "SSL_CERT_DIR";
@@ -54,7 +53,7 @@ pub(super) fn build(context: &Context<'_>, annotations: &mut Annotations<'_>) ->
         set(
             "startupProbe",
             json!({
-                "httpGet": {"path": "/v1.0/healthz/outbound", "port": PUBLIC_PORT},
+                "httpGet": {"path": "/v1.0/healthz/outbound", "port": ports::DAPR_PUBLIC},
                 "periodSeconds": 1,
                 "failureThreshold": STARTUP_PATIENCE,
             }),
@@ -114,17 +113,19 @@ fn debug_port(annotations: &mut Annotations<'_>) -> i32 {
 
 fn ports(annotations: &mut Annotations<'_>) -> Vec<Value> {
     let port = |name, number: i32| json!({"name": name, "containerPort": number});
-    let mut of_flag = |name, flag, default| {
-        port(
-            name,
-            annotations.int(names::of_flag(flag)).unwrap_or(default),
-        )
+    let mut of_flag = |name, flag, default: u16| {
+        let number = annotations.int(names::of_flag(flag));
+        port(name, number.unwrap_or_else(|| default.into()))
     };
     let mut ports = vec![
-        port("dapr-http", 3500),
-        of_flag("dapr-grpc", "dapr-grpc-port", 50001),
-        of_flag("dapr-internal", "dapr-internal-grpc-port", 50002),
-        of_flag("dapr-metrics", "metrics-port", 9090),
+        port("dapr-http", ports::DAPR_HTTP.into()),
+        of_flag("dapr-grpc", "dapr-grpc-port", ports::DAPR_GRPC),
+        of_flag(
+            "dapr-internal",
+            "dapr-internal-grpc-port",
+            ports::DAPR_INTERNAL_GRPC,
+        ),
+        of_flag("dapr-metrics", "metrics-port", ports::METRICS),
     ];
     if annotations.on(names::ENABLE_DEBUG, false) {
         ports.push(port("dapr-debug", debug_port(annotations)));
@@ -138,7 +139,7 @@ fn readiness(annotations: &mut Annotations<'_>) -> Value {
         names::READINESS,
         (
             "httpGet",
-            json!({"path": "/v1.0/healthz", "port": PUBLIC_PORT}),
+            json!({"path": "/v1.0/healthz", "port": ports::DAPR_PUBLIC}),
         ),
         [1, 1, 1, 5],
     )
@@ -150,7 +151,7 @@ fn liveness(annotations: &mut Annotations<'_>) -> Value {
     probe(
         annotations,
         names::LIVENESS,
-        ("tcpSocket", json!({"port": PUBLIC_PORT})),
+        ("tcpSocket", json!({"port": ports::DAPR_PUBLIC})),
         [180, 3, 10, 5],
     )
 }

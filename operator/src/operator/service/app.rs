@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use api::flags::truthy;
+use api::ports;
 use jiff::Timestamp;
 use kube::core::ApiResource;
 use serde::Deserialize;
@@ -18,9 +19,9 @@ const LEGACY_APP_ID: &str = "dapr.io/id";
 /// Names the app's Configuration.
 pub(in super::super) const ANNOTATION_CONFIG: &str = "dapr.io/config";
 const ENABLE_METRICS: &str = "dapr.io/enable-metrics";
-const METRICS_PORT: (&str, u16) = ("dapr.io/metrics-port", 9090);
-const GRPC_PORT: (&str, u16) = ("dapr.io/grpc-port", 50001);
-const INTERNAL_PORT: (&str, u16) = ("dapr.io/internal-grpc-port", 50002);
+const METRICS_PORT: (&str, u16) = ("dapr.io/metrics-port", ports::METRICS);
+const GRPC_PORT: (&str, u16) = ("dapr.io/grpc-port", ports::DAPR_GRPC);
+const INTERNAL_PORT: (&str, u16) = ("dapr.io/internal-grpc-port", ports::DAPR_INTERNAL_GRPC);
 const SERVICE_ANNOTATIONS: &str = "dapr.io/sidecar-svc-annotations";
 
 type Texts = BTreeMap<String, String>;
@@ -78,7 +79,7 @@ pub(super) struct App {
     pub(super) selector: Texts,
     pub(super) grpc_port: u16,
     pub(super) internal_port: u16,
-    /// `None` when metrics are off for scrapers; the port stays in the Service.
+    /// Off, scrapers do not find it; the port stays in the Service.
     pub(super) scrape: bool,
     pub(super) metrics_port: u16,
     /// `sidecar-svc-annotations` as written.

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use api::ports;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -137,7 +138,7 @@ fn selector(apps: &[(&WorkloadRef, &App)], first: &App) -> Texts {
 fn ports(app: &App, mtls: bool) -> Vec<Port> {
     let internal = if mtls { "tls" } else { "grpc" };
     [
-        ("dapr-http", 80, 3500, "http"),
+        ("dapr-http", 80, ports::DAPR_HTTP, "http"),
         ("dapr-grpc", app.grpc_port, app.grpc_port, "grpc"),
         (
             "dapr-internal",
