@@ -2,10 +2,10 @@
 //! the certificates of workloads that prove who they are, self-hosted or in a
 //! Kubernetes cluster. Compatible with Dapr 1.18 pkg/sentry.
 
-pub mod bundle;
-pub mod ca;
+mod bundle;
+mod ca;
 mod cluster;
-pub mod config;
+mod config;
 mod csr;
 mod current;
 mod der;
@@ -18,7 +18,7 @@ mod server;
 mod service;
 mod signed;
 mod stamp;
-pub mod store;
+mod store;
 mod validator;
 
 #[cfg(test)]

@@ -13,22 +13,22 @@ use rustls::sign::SigningKey;
 use rustls_pki_types::CertificateDer;
 use security::TrustAnchors;
 
-pub use generate::{GenerateError, generate};
-pub use verify::BundleError;
+pub(super) use generate::{GenerateError, generate};
+pub(super) use verify::BundleError;
 
 /// The three files as bytes.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Files {
+pub(super) struct Files {
     /// PEM trust anchors.
-    pub anchors: Vec<u8>,
+    pub(super) anchors: Vec<u8>,
     /// PEM issuer chain, issuer first.
-    pub certificate: Vec<u8>,
+    pub(super) certificate: Vec<u8>,
     /// PEM issuer key.
-    pub key: Vec<u8>,
+    pub(super) key: Vec<u8>,
 }
 
 /// A bundle that is consistent and valid.
-pub struct Bundle {
+pub(super) struct Bundle {
     /// Roots, as answers carry them.
     pub(super) anchors: TrustAnchors,
     /// Issuer first, without a root behind it; never empty.
@@ -48,7 +48,7 @@ impl Bundle {
     ///
     /// # Errors
     /// The first thing that is wrong.
-    pub fn verify(files: &Files, now: i64) -> Result<Self, BundleError> {
+    pub(super) fn verify(files: &Files, now: i64) -> Result<Self, BundleError> {
         verify::verify(files, now)
     }
 }

@@ -19,7 +19,7 @@ use super::leaf::{Leaf, assemble};
 
 /// Signs with one bundle. Immutable; new files make a new one.
 #[derive(Debug)]
-pub struct Authority {
+pub(super) struct Authority {
     bundle: Bundle,
     signer: Box<dyn Signer>,
     algorithm: AlgorithmIdentifier,
@@ -33,32 +33,32 @@ pub struct Authority {
 
 /// Whom a certificate names, and what it says about them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Subject {
+pub(super) struct Subject {
     /// The only URI.
-    pub id: SpiffeId,
+    pub(super) id: SpiffeId,
     /// Names of the Services that lead to this workload; apps have none.
-    pub dns_names: Vec<String>,
+    pub(super) dns_names: Vec<String>,
     /// Images of the pod as JSON, for the extension of Dapr.
-    pub images: Option<Vec<u8>>,
+    pub(super) images: Option<Vec<u8>>,
 }
 
 /// A signed certificate.
 #[derive(Debug)]
-pub struct Issued {
+pub(super) struct Issued {
     /// Leaf first, towards the root, without self-signed certificates.
-    pub chain: Vec<CertificateDer<'static>>,
+    pub(super) chain: Vec<CertificateDer<'static>>,
     /// End of the leaf.
-    pub not_after: SystemTime,
+    pub(super) not_after: SystemTime,
 }
 
 /// The issuer's key cannot sign certificates.
 #[derive(Debug, thiserror::Error)]
 #[error("issuer key has no usable signature algorithm")]
-pub struct UnusableKey;
+pub(super) struct UnusableKey;
 
 /// Why nothing was signed.
 #[derive(Debug, thiserror::Error)]
-pub enum SignError {
+pub(super) enum SignError {
     /// No certificate of an expired issuer would be accepted by anyone.
     #[error("the issuer certificate has expired")]
     IssuerExpired,
@@ -75,7 +75,7 @@ pub enum SignError {
 
 /// Why the authority has no identity of its own.
 #[derive(Debug, thiserror::Error)]
-pub enum OwnSvidError {
+pub(super) enum OwnSvidError {
     /// Our key.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -92,7 +92,7 @@ pub enum OwnSvidError {
 impl Authority {
     /// # Errors
     /// The issuer's key is of a kind that cannot sign certificates.
-    pub fn new(bundle: Bundle, lifetime: Lifetime) -> Result<Self, UnusableKey> {
+    pub(super) fn new(bundle: Bundle, lifetime: Lifetime) -> Result<Self, UnusableKey> {
         let signer = bundle
             .key
             .choose_scheme(&[
@@ -139,17 +139,17 @@ impl Authority {
     }
 
     /// Roots of what is signed here.
-    pub fn trust_anchors(&self) -> &TrustAnchors {
+    pub(super) fn trust_anchors(&self) -> &TrustAnchors {
         &self.bundle.anchors
     }
 
     /// When the issuer, or a certificate above it, ends; seconds since the epoch.
-    pub fn not_after(&self) -> i64 {
+    pub(super) fn not_after(&self) -> i64 {
         self.bundle.not_after
     }
 
     /// Whether nothing can be signed any more.
-    pub fn is_expired(&self) -> bool {
+    pub(super) fn is_expired(&self) -> bool {
         let now = since_epoch(SystemTime::now()).as_secs();
         i64::try_from(now).is_ok_and(|now| now >= self.bundle.not_after)
     }
@@ -158,7 +158,7 @@ impl Authority {
     ///
     /// # Errors
     /// The issuer has expired, or the system has no randomness.
-    pub fn sign(
+    pub(super) fn sign(
         &self,
         public_key: &SubjectPublicKeyInfoDer<'_>,
         subject: &Subject,
@@ -202,7 +202,7 @@ impl Authority {
     ///
     /// # Errors
     /// As [`Self::sign`].
-    pub fn own_svid(&self, id: &SpiffeId) -> Result<Svid, OwnSvidError> {
+    pub(super) fn own_svid(&self, id: &SpiffeId) -> Result<Svid, OwnSvidError> {
         let key = WorkloadKey::generate(KeyKind::default())?;
         let public_key = SubjectPublicKeyInfoDer::from(key.public_key());
         let issued = self.sign(&public_key, &Subject::from(id.clone()))?;

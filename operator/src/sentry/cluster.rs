@@ -13,7 +13,7 @@ use kube::Client;
 use serde::de::DeserializeOwned;
 use tokio::time::{sleep, timeout};
 
-pub(crate) use error::CallError;
+pub(in crate::sentry) use error::CallError;
 pub(super) use objects::{
     ConfigurationObject, Container, ContainerStatus, Metadata, Named, Pod, TokenReview,
 };

@@ -12,24 +12,24 @@ use security::TrustDomain;
 use super::store::{Keys, Paths};
 
 pub(super) use mtls::Configuration;
-pub use mtls::{Lifetime, MtlsError, Settings};
+pub(super) use mtls::{Lifetime, MtlsError, Settings};
 
 /// Everything `run` needs beside health and metrics addresses.
 #[derive(Debug)]
-pub struct Config {
+pub(super) struct Config {
     /// Where the authority comes from.
-    pub mode: Mode,
+    pub(super) mode: Mode,
     /// Trust domain of the control plane, and of our own identity.
-    pub trust_domain: TrustDomain,
+    pub(super) trust_domain: TrustDomain,
     /// Namespace of our own identity.
-    pub namespace: String,
+    pub(super) namespace: String,
     /// Where the authority listens.
-    pub authority: Listen,
+    pub(super) authority: Listen,
 }
 
 /// What differs between a laptop and a cluster.
 #[derive(Debug)]
-pub enum Mode {
+pub(super) enum Mode {
     /// Everything comes from files.
     Standalone {
         /// Files of the authority.
@@ -50,7 +50,7 @@ pub enum Mode {
 
 /// A value that cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
+pub(super) enum ConfigError {
     /// Neither of the two modes.
     #[error("invalid value for --mode: {0:?}: must be standalone or kubernetes")]
     Mode(String),

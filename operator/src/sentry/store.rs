@@ -17,7 +17,7 @@ use nix::fcntl::{Flock, FlockArg};
 
 use super::bundle::Files;
 
-pub use kubernetes::Keys;
+pub(super) use kubernetes::Keys;
 pub(super) use kubernetes::{Keeper, LoadError, TrustBundle};
 
 /// The lock is held for the milliseconds it takes to make two keys.
@@ -27,18 +27,18 @@ const LOCK_FILE: &str = ".sentry.lock";
 
 /// Where the three files are.
 #[derive(Clone, Debug)]
-pub struct Paths {
+pub(super) struct Paths {
     /// Trust anchors.
-    pub anchors: PathBuf,
+    pub(super) anchors: PathBuf,
     /// Issuer chain.
-    pub certificate: PathBuf,
+    pub(super) certificate: PathBuf,
     /// Issuer key.
-    pub key: PathBuf,
+    pub(super) key: PathBuf,
 }
 
 /// Whether the files were there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub(super) enum Origin {
     /// Read as they were.
     Loaded,
     /// Made just now.
@@ -47,7 +47,7 @@ pub enum Origin {
 
 /// A file operation that failed.
 #[derive(Debug, thiserror::Error)]
-pub enum StoreError<E> {
+pub(super) enum StoreError<E> {
     /// A file is there but unreadable.
     #[error("failed to read {path}: {source}")]
     Read {
@@ -76,7 +76,7 @@ pub enum StoreError<E> {
 ///
 /// # Errors
 /// Files cannot be read or written, or `generate` fails.
-pub fn load_or_create<E>(
+pub(super) fn load_or_create<E>(
     paths: &Paths,
     generate: impl FnOnce() -> Result<Files, E>,
 ) -> Result<(Files, Origin), StoreError<E>> {
@@ -107,7 +107,7 @@ pub fn load_or_create<E>(
 ///
 /// # Errors
 /// A file is there but unreadable.
-pub fn read<E>(paths: &Paths) -> Result<Option<Files>, StoreError<E>> {
+pub(super) fn read<E>(paths: &Paths) -> Result<Option<Files>, StoreError<E>> {
     let read = |path: &Path| match fs::read(path) {
         Ok(content) => Ok(Some(content)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),

@@ -17,7 +17,7 @@ const VALIDITY: Duration = Duration::from_hours(24 * 365);
 
 /// No new certificates.
 #[derive(Debug, thiserror::Error)]
-pub enum GenerateError {
+pub(in crate::sentry) enum GenerateError {
     /// Key or certificate.
     #[error("failed to generate root and issuer: {0}")]
     Certificate(#[from] rcgen::Error),
@@ -30,7 +30,7 @@ pub enum GenerateError {
 ///
 /// # Errors
 /// The system has no randomness.
-pub fn generate(
+pub(in crate::sentry) fn generate(
     trust_domain: &TrustDomain,
     namespace: &str,
     skew: Duration,

@@ -12,7 +12,7 @@ use crate::sentry::signed::Signed;
 
 /// What is wrong with a bundle.
 #[derive(Debug, thiserror::Error)]
-pub enum BundleError {
+pub(in crate::sentry) enum BundleError {
     /// No certificate among the anchors, or in the issuer file.
     #[error("{0}: no certificates found")]
     Empty(&'static str),

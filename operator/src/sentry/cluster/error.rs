@@ -6,7 +6,7 @@ use super::BUDGET;
 
 /// A call without the answer that was hoped for.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum CallError {
+pub(in crate::sentry) enum CallError {
     /// The API server says no.
     #[error("{message}")]
     Refused {

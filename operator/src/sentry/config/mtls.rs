@@ -21,25 +21,25 @@ const DEFAULT_NAME: &str = "daprsystem";
 
 /// What sentry reads from its Configuration.
 #[derive(Debug, Default)]
-pub struct Settings {
+pub(in crate::sentry) struct Settings {
     /// Life of what is signed.
-    pub lifetime: Lifetime,
+    pub(in crate::sentry) lifetime: Lifetime,
     /// Where the keys of token validator `jwks` are, if it is wanted.
     pub(in crate::sentry) jwks: Option<jwks::Source>,
 }
 
 /// Validity of certificates relative to now.
 #[derive(Clone, Copy, Debug)]
-pub struct Lifetime {
+pub(in crate::sentry) struct Lifetime {
     /// From now to NotAfter.
-    pub ttl: Duration,
+    pub(in crate::sentry) ttl: Duration,
     /// From NotBefore to now.
-    pub skew: Duration,
+    pub(in crate::sentry) skew: Duration,
 }
 
 /// A Configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum MtlsError {
+pub(in crate::sentry) enum MtlsError {
     /// It is not there, or unreadable.
     #[error("loading default config. couldn't find config name {name:?}: {reason}")]
     Missing {
@@ -80,7 +80,7 @@ pub enum MtlsError {
 
 /// The parts of a Configuration resource that we read.
 #[derive(Debug, Default, Deserialize)]
-pub(crate) struct Configuration {
+pub(in crate::sentry) struct Configuration {
     spec: Option<Spec>,
 }
 
@@ -142,7 +142,7 @@ impl Default for Lifetime {
 
 impl Configuration {
     /// What it says; `name` is for errors.
-    pub(crate) fn settings(self, name: &str) -> Result<Settings, MtlsError> {
+    pub(in crate::sentry) fn settings(self, name: &str) -> Result<Settings, MtlsError> {
         let Mtls {
             workload_cert_ttl,
             allowed_clock_skew,

@@ -27,13 +27,13 @@ const CONFLICT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Keys of the Secret; the ConfigMap has the anchors under theirs.
 #[derive(Clone, Debug)]
-pub struct Keys {
+pub(in crate::sentry) struct Keys {
     /// Trust anchors.
-    pub anchors: String,
+    pub(in crate::sentry) anchors: String,
     /// Issuer chain.
-    pub certificate: String,
+    pub(in crate::sentry) certificate: String,
     /// Issuer key.
-    pub key: String,
+    pub(in crate::sentry) key: String,
 }
 
 /// The two objects; cheap to clone.
