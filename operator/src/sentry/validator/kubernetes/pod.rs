@@ -2,9 +2,7 @@
 
 use super::Refusal;
 use crate::sentry::cluster::Metadata;
-
-/// The services of the control plane, without `dapr-`.
-const SERVICES: [&str; 5] = ["operator", "placement", "injector", "sentry", "scheduler"];
+use crate::sentry::validator::is_control_plane;
 
 /// The identity a pod may have.
 #[derive(Debug, PartialEq, Eq)]
@@ -62,11 +60,12 @@ pub(super) fn expected(pod: &Metadata, control_plane: &str) -> Result<Expected, 
     if pod.namespace != control_plane {
         return Err(Refusal::ControlPlaneNamespace(pod.namespace.clone()));
     }
-    if !SERVICES.contains(&service.as_str()) {
+    let id = format!("dapr-{service}");
+    if !is_control_plane(&id) {
         return Err(Refusal::UnknownControlPlane(pod.name.clone()));
     }
     if annotations.app_id.is_some() {
         return Err(Refusal::ControlPlaneApp(pod.name.clone()));
     }
-    Ok(Expected::ControlPlane(format!("dapr-{service}")))
+    Ok(Expected::ControlPlane(id))
 }
