@@ -32,10 +32,7 @@ pub use provider::{crypto_provider, install_crypto_provider};
 pub use renew::{renew, renew_with};
 pub use spiffe::{AppIdentity, MalformedIdentity, SpiffeId, SpiffeIdError, TrustDomain};
 pub use svid::{Svid, SvidError};
-pub use tls::{
-    AlpnMissing, H2, client_without_identity, peer_identity, peer_name, require_h2, verified_peer,
-    web_client,
-};
+pub use tls::{AlpnMissing, H2, peer_identity, peer_name, require_h2, verified_peer, web_client};
 pub use token::{Mode, POD_TOKENS, TokenError, TokenSource};
 pub use verify::handshake_error_text;
 

@@ -75,7 +75,7 @@ impl Svid {
     }
 
     /// When we received it, by our clock.
-    pub fn issued_at(&self) -> SystemTime {
+    pub(crate) fn issued_at(&self) -> SystemTime {
         self.issued_at
     }
 

@@ -65,7 +65,10 @@ pub fn peer_name() -> ServerName<'static> {
 
 /// For a client that has no certificate yet: exactly `server`, verified
 /// against `anchors`. Sends the name it connects to, as Go clients do.
-pub fn client_without_identity(anchors: TrustAnchors, server: SpiffeId) -> Arc<ClientConfig> {
+pub(crate) fn client_without_identity(
+    anchors: TrustAnchors,
+    server: SpiffeId,
+) -> Arc<ClientConfig> {
     let verifier = PinnedServer::new(Anchors::Fixed(anchors), Expected::Id(server));
     client(verifier, None).into()
 }
