@@ -155,7 +155,7 @@ impl Settings {
             run_as_user: env.number("SIDECAR_RUN_AS_USER")?,
             run_as_group: env.number("SIDECAR_RUN_AS_GROUP")?,
             read_only_root: env.on("SIDECAR_READ_ONLY_ROOT_FILESYSTEM", true),
-            // Differs from Dapr, as does `native`: see `design.md`.
+            // Differs from Dapr, as does `native`: off there unless asked for.
             drop_all: env.on("SIDECAR_DROP_ALL_CAPABILITIES", true),
             downward_api: env.on("ENABLE_K8S_DOWNWARD_APIS", false),
             native: env.on("NATIVE_SIDECAR_ENABLED", true),

@@ -60,7 +60,7 @@ pub(super) enum RunError {
     Ended(&'static str),
 }
 
-/// Runs until SIGTERM or SIGINT.
+/// Runs until SIGTERM, SIGINT or SIGHUP.
 pub(super) async fn run(flags: Flags) -> Result<(), RunError> {
     tracing::info!(target: SCOPE, "starting sentry certificate authority -- version {}", env!("CARGO_PKG_VERSION"));
     let Config {
