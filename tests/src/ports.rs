@@ -2,40 +2,62 @@
 //! outgoing connections use, so that nothing else lands on one before the
 //! program binds it.
 
-use std::collections::HashSet;
+use std::fs::File;
 use std::net::{Ipv4Addr, TcpListener};
-use std::sync::OnceLock;
+use std::ops::Range;
+use std::process;
 
 use parking_lot::Mutex;
 
-const FIRST: u16 = 10_000;
-/// `dapr run` takes free ports from here on, Linux source ports from 32768 on.
+const FIRST: u16 = 5_000;
+/// Here begin those that `dapr run` hands out.
 const LAST: u16 = 20_000;
+/// Test processes that run side by side take so many ports at a time.
+const BLOCK: u16 = 100;
 
-/// A port nobody listens on and no other test of this process was given.
+/// The ports of this process.
+struct Ours {
+    left: Range<u16>,
+    /// One per block, for life.
+    locks: Vec<File>,
+}
+
+/// A port nobody listens on and no other test was given, in this process or in
+/// another.
 pub fn reserve() -> u16 {
-    static TAKEN: OnceLock<Mutex<(HashSet<u16>, u16)>> = OnceLock::new();
-    let mut taken = TAKEN
-        .get_or_init(|| Mutex::new((HashSet::new(), start())))
-        .lock();
-    for _ in FIRST..LAST {
-        let port = taken.1;
-        taken.1 = if port + 1 < LAST { port + 1 } else { FIRST };
-        if taken.0.contains(&port) {
+    static OURS: Mutex<Ours> = Mutex::new(Ours {
+        left: 0..0,
+        locks: Vec::new(),
+    });
+    let mut ours = OURS.lock();
+    loop {
+        let Some(port) = ours.left.next() else {
+            ours.take_block();
             continue;
-        }
-        let free = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok();
-        if free {
-            taken.0.insert(port);
+        };
+        if TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok() {
             return port;
         }
     }
-    panic!("no free port between {FIRST} and {LAST}");
 }
 
-/// Test processes that run side by side begin at different places.
-fn start() -> u16 {
-    let spread = u32::from(LAST - FIRST);
-    let offset = std::process::id().wrapping_mul(2_654_435_761) % spread;
-    FIRST + offset as u16
+impl Ours {
+    fn take_block(&mut self) {
+        let user = nix::unistd::getuid();
+        let directory = std::env::temp_dir().join(format!("dapr-rs-test-ports-{user}"));
+        std::fs::create_dir_all(&directory).expect("a temporary directory");
+        let mut blocks: Vec<u16> = (FIRST..LAST).step_by(BLOCK.into()).collect();
+        // What ran just before may still be about to end there.
+        let begin = process::id() as usize % blocks.len();
+        blocks.rotate_left(begin);
+        let (lock, first) = blocks
+            .into_iter()
+            .find_map(|first| {
+                let lock = File::create(directory.join(first.to_string())).ok()?;
+                lock.try_lock().is_ok().then_some((lock, first))
+            })
+            .unwrap_or_else(|| panic!("no free port between {FIRST} and {LAST}"));
+        self.locks.push(lock);
+        self.left = first..first + BLOCK;
+    }
 }
