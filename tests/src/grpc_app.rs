@@ -356,6 +356,9 @@ where
         .max_header_list_size(HEADER_LIST)
         // A held call stops neither others nor the connection.
         .initial_connection_window_size(16 << 20)
+        // Like Go's servers it never hangs up on who gives up many calls that
+        // it was too slow to accept.
+        .max_pending_accept_reset_streams(usize::MAX)
         .data_frame_budget(usize::MAX);
     if let Some(window) = shared.window {
         builder.initial_window_size(window);

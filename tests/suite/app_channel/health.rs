@@ -4,7 +4,7 @@
 use http::StatusCode;
 use tests::{
     GrpcApp, GrpcRequest, Health, Listening, Mesh, Request, Sidecar, SidecarBuilder, Speaks,
-    WebApp, holds,
+    WebApp, eventually, holds,
 };
 
 use super::request;
@@ -77,6 +77,33 @@ impl Checked {
         }
     }
 
+    fn turn_well(&self, app: &WebApp, status: StatusCode) {
+        app.health(Health::Status(status));
+        holds("the app is well", || !self.is_unwell());
+    }
+
+    /// Makes the app unwell for this reason. On a busy machine late answers
+    /// may be the reason: then it begins anew.
+    fn turn_unwell(&self, app: &WebApp, health: Health, reason: &str) {
+        let line = format!("{UNWELL_LINE}{reason}");
+        let before = self.lines(&line);
+        eventually("the app is unwell for the right reason", || {
+            app.health(health);
+            holds("the app is unwell", || self.is_unwell());
+            if self.lines(&line) > before {
+                return Some(());
+            }
+            self.turn_well(app, StatusCode::OK);
+            None
+        });
+    }
+
+    /// Both states are logged in turn; unwell is the first.
+    fn is_unwell(&self) -> bool {
+        let log = self.callee.stdout();
+        log.matches(WELL_LINE).count() == log.matches(UNWELL_LINE).count()
+    }
+
     fn lines(&self, line: &str) -> usize {
         self.callee.stdout().matches(line).count()
     }
@@ -94,13 +121,11 @@ fn calls_follow_the_health_of_the_app() {
             checked.expect_refusals();
             checked.expect_ready();
             assert!(app.configuration_calls().is_empty());
-            for round in 1..=2 {
-                app.health(Health::Status(StatusCode::NO_CONTENT));
-                holds("the app is well", || checked.lines(WELL_LINE) == round);
+            for _ in 0..2 {
+                checked.turn_well(&app, StatusCode::NO_CONTENT);
                 checked.expect_success();
-                app.health(Health::Status(StatusCode::INTERNAL_SERVER_ERROR));
-                let line = format!("{UNWELL_LINE}status code 500");
-                holds("the app is unwell", || checked.lines(&line) == round);
+                let failing = Health::Status(StatusCode::INTERNAL_SERVER_ERROR);
+                checked.turn_unwell(&app, failing, "status code 500");
                 app.take();
                 checked.expect_refusals();
                 checked.expect_ready();
@@ -158,13 +183,9 @@ fn every_way_not_to_be_well_is_one() {
                 let app = WebApp::new(speaks);
                 let checked = Checked::of(&app, PATIENT);
                 checked.callee.wait_for_output(WELL_LINE);
-                app.health(health);
-                checked
-                    .callee
-                    .wait_for_output(&format!("{UNWELL_LINE}{reason}"));
+                checked.turn_unwell(&app, health, reason);
                 checked.expect_refusals();
-                app.health(Health::Status(StatusCode::OK));
-                holds("the app is well again", || checked.lines(WELL_LINE) == 2);
+                checked.turn_well(&app, StatusCode::OK);
                 checked.expect_success();
             });
         }
@@ -188,7 +209,7 @@ fn an_app_that_is_gone_is_unwell_until_it_is_back() {
                 ..Listening::default()
             };
             let _back = WebApp::listening(speaks, how);
-            holds("the app is well again", || checked.lines(WELL_LINE) == 2);
+            holds("the app is well again", || !checked.is_unwell());
             checked.expect_success();
         });
     }
