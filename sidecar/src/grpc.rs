@@ -9,7 +9,7 @@ mod proxy;
 mod unary;
 mod unimplemented;
 
-use std::{convert::Infallible, sync::Arc};
+use std::{future::ready, sync::Arc};
 
 use api::{
     grpc::{Code, Status},
@@ -23,7 +23,8 @@ use crate::{
     invoke::Invoker,
     message::{Body, headers::is_secret},
     reflection::Reflection,
-    rpc, trace,
+    rpc::{self, Answering},
+    trace,
 };
 
 /// The gRPC API of one worker.
@@ -43,23 +44,22 @@ const DAPR: &str = "/dapr.proto.runtime.v1.Dapr/";
 
 impl Front {
     /// Answers one rpc. Failures are part of the answer, as gRPC has it.
-    pub(crate) async fn serve(
-        self: Arc<Self>,
-        mut request: Request<Incoming>,
-    ) -> Result<Response<Body>, Infallible> {
+    pub(crate) fn serve(self: Arc<Self>, mut request: Request<Incoming>) -> Answering<Body> {
         if let Some(refused) = rpc::refuse_non_grpc(&request) {
-            return Ok(refused);
+            return Box::pin(ready(Ok(refused)));
         }
         if let Err(status) = self.admit(&mut request) {
-            return Ok(rpc::failed(&status));
+            return Box::pin(ready(Ok(rpc::failed(&status))));
         }
         let Some(log) = self.api.log else {
-            return Ok(self.handle(request).await);
+            return Box::pin(async move { Ok(self.handle(request).await) });
         };
         let line = log::Line::of(&request, log.obfuscate_urls);
-        let response = self.handle(request).await;
-        line.print(&response);
-        Ok(response)
+        Box::pin(async move {
+            let response = self.handle(request).await;
+            line.print(&response);
+            Ok(response)
+        })
     }
 
     async fn handle(&self, request: Request<Incoming>) -> Response<Body> {

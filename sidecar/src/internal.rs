@@ -9,14 +9,20 @@ mod leaving;
 mod proxy;
 mod reply;
 
-use std::sync::Arc;
+use std::{future::ready, sync::Arc};
 
 use api::grpc::{Code, Status};
-use http::{Request, Response};
+use http::Request;
 use hyper::body::Incoming;
 use security::AppIdentity;
 
-use crate::{channel::Channel, message::Limits, policies::Live, reflection::Reflection, rpc};
+use crate::{
+    channel::Channel,
+    message::Limits,
+    policies::Live,
+    reflection::Reflection,
+    rpc::{self, Answering},
+};
 pub(crate) use leaving::Leaving;
 use reply::ReplyBody;
 
@@ -54,29 +60,27 @@ const SERVICE: &str = "/dapr.proto.internals.v1.ServiceInvocation/";
 
 impl Internal {
     /// Answers one rpc. Failures are part of the answer, as gRPC has it.
-    pub(crate) async fn serve(
-        self: Arc<Self>,
-        request: Request<Incoming>,
-    ) -> Result<Response<ReplyBody>, std::convert::Infallible> {
+    pub(crate) fn serve(self: Arc<Self>, request: Request<Incoming>) -> Answering<ReplyBody> {
         if let Some(refused) = rpc::refuse_non_grpc(&request) {
-            return Ok(reply::passed(refused));
+            return Box::pin(ready(Ok(reply::passed(refused))));
         }
         let rpc = request
             .uri()
             .path()
             .strip_prefix(SERVICE)
             .unwrap_or_default();
-        Ok(match rpc {
-            "CallLocalStream" => call::stream(&self, request).await,
-            "CallLocal" => call::unary(&self, request).await,
-            "CallActor" | "CallActorStream" | "CallActorReminder" => reply::failed(&Status::new(
-                Code::Unimplemented,
-                "actors are not part of this sidecar",
-            )),
-            _ if Reflection::serves(request.uri().path()) => {
-                reply::passed(Box::pin(self.reflection.serve(request)).await)
+        match rpc {
+            "CallLocalStream" => Box::pin(async move { Ok(call::stream(&self, request).await) }),
+            "CallLocal" => Box::pin(async move { Ok(call::unary(&self, request).await) }),
+            "CallActor" | "CallActorStream" | "CallActorReminder" => {
+                let status =
+                    Status::new(Code::Unimplemented, "actors are not part of this sidecar");
+                Box::pin(ready(Ok(reply::failed(&status))))
             }
-            _ => reply::passed(proxy::serve(&self, request).await),
-        })
+            _ if Reflection::serves(request.uri().path()) => {
+                Box::pin(async move { Ok(reply::passed(self.reflection.serve(request).await)) })
+            }
+            _ => Box::pin(async move { Ok(reply::passed(proxy::serve(&self, request).await)) }),
+        }
     }
 }

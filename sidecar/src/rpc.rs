@@ -8,7 +8,7 @@ mod exchange;
 mod meter;
 mod uplink;
 
-use std::time::Duration;
+use std::{convert::Infallible, pin::Pin, time::Duration};
 
 use api::grpc::{Code, Status};
 use bytes::{BufMut as _, Bytes, BytesMut};
@@ -25,6 +25,11 @@ pub(crate) use exchange::{Broken, Outbound, Site, exchange};
 pub(crate) use meter::Meter;
 use meter::Metered;
 pub(crate) use uplink::{Uplink, room};
+
+/// An answer that is being made. Boxed: HTTP/2 moves it from place to place as
+/// it starts, and keeps its room until the answer has ended.
+pub(crate) type Answering<B> =
+    Pin<Box<dyn Future<Output = Result<Response<B>, Infallible>> + Send>>;
 
 /// A call on its way.
 #[derive(Debug)]
@@ -209,10 +214,11 @@ fn is_over(deadline: Instant) -> bool {
     Instant::now() + CLOCKS >= deadline
 }
 
-/// Ends `work` when the client gives up.
+/// Ends `work` when the client gives up. It stays where it is: a future that
+/// takes another by value has room for it twice.
 pub(crate) async fn within<T, E>(
     deadline: Option<Instant>,
-    work: impl Future<Output = Result<T, E>>,
+    work: Pin<&mut impl Future<Output = Result<T, E>>>,
     over: impl FnOnce() -> E,
 ) -> Result<T, E> {
     match deadline {
@@ -253,3 +259,6 @@ pub(crate) fn canonical(path: &str) -> Result<(), Status> {
         "invalid method: {given} is not canonical, call {clean}"
     )))
 }
+
+#[cfg(test)]
+mod tests;

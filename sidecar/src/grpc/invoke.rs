@@ -1,5 +1,7 @@
 //! `InvokeService`: a method of an app, called with a message.
 
+use std::pin::pin;
+
 use api::{
     common::v1::{InvokeRequest, InvokeResponse},
     grpc::{Code, Status},
@@ -30,7 +32,8 @@ pub(super) async fn serve(front: &Front, request: Request<Incoming>) -> Response
         Ok(deadline) => deadline,
         Err(status) => return rpc::failed(&status),
     };
-    rpc::within(deadline, answer(front, request, deadline), || {
+    let answered = pin!(answer(front, request, deadline));
+    rpc::within(deadline, answered, || {
         Box::new(rpc::failed(&rpc::deadline_exceeded()))
     })
     .await

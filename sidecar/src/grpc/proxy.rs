@@ -1,6 +1,8 @@
 //! Any rpc that is none of ours: passed on, unread, to the app its metadata
 //! names.
 
+use std::pin::pin;
+
 use api::headers::{CALLEE_APP_ID, DAPR_APP_ID};
 use http::{HeaderMap, HeaderName, Request, Response};
 use hyper::body::Incoming;
@@ -40,8 +42,8 @@ pub(super) async fn serve(front: &Front, request: Request<Incoming>) -> Response
             body,
         },
     };
-    let passed = rpc::within(deadline, front.invoker.proxy(call), || InvokeError::Timeout);
-    match passed.await {
+    let passed = pin!(front.invoker.proxy(call));
+    match rpc::within(deadline, passed, || InvokeError::Timeout).await {
         Ok(answer) => answer.into_response(),
         Err(error) => rpc::failed(&error::proxied(error)),
     }

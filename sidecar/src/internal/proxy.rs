@@ -1,5 +1,7 @@
 //! A peer's call of any rpc of the own app, passed on unread.
 
+use std::pin::pin;
+
 use api::{
     grpc::{Code, Status},
     headers::{APP_NOT_REACHED, CALLEE_APP_ID, CALLER_APP_ID, DAPR_APP_ID},
@@ -37,7 +39,8 @@ pub(super) async fn serve(server: &Internal, request: Request<Incoming>) -> Resp
         body,
     };
     let over = || ChannelError::Rpc(rpc::deadline_exceeded());
-    match rpc::within(deadline, channel.proxy(rpc), over).await {
+    let passed = pin!(channel.proxy(rpc));
+    match rpc::within(deadline, passed, over).await {
         Ok(answer) => answer.into_response(),
         Err(ChannelError::Unreachable(status)) => not_reached(&status),
         Err(ChannelError::Rpc(status)) => rpc::failed(&status),

@@ -106,7 +106,8 @@ impl Invoker {
             }
             (None, Target::Local) => {
                 self.trace_own_grpc(&mut request, &call.trace);
-                self.local(request).await
+                // Large, and absent from most calls.
+                Box::pin(self.local(request)).await
             }
             (None, Target::App { app_id, namespace }) => {
                 let outgoing = self.outgoing(&target, request, call).await?;

@@ -122,7 +122,8 @@ impl Invoker {
             rpc.metadata.insert(name, value);
         }
         let Target::App { app_id, namespace } = &target else {
-            return self.own(rpc).await;
+            // Large, and absent from most calls.
+            return Box::pin(self.own(rpc)).await;
         };
         let stamp = self.stamp(app_id);
         rpc.metadata.insert(CALLER_APP_ID, stamp.caller);

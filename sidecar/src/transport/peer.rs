@@ -270,11 +270,9 @@ impl Peer {
         if let Some(failure) = dialing.as_ref().filter(|failure| failure.at > asked) {
             return Err(Arc::clone(&failure.error));
         }
-        match self
-            .connector
-            .connect(self.address, self.tls.as_ref())
-            .await
-        {
+        // Large, and absent from most calls.
+        let connect = self.connector.connect(self.address, self.tls.as_ref());
+        match Box::pin(connect).await {
             Ok(connected) => {
                 *dialing = None;
                 self.avoided.store(false, Ordering::Relaxed);

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -256,7 +256,7 @@ impl Attempt {
         &mut self,
         work: impl Future<Output = Result<T, InvokeError>>,
     ) -> Result<T, InvokeError> {
-        rpc::within(self.deadline, work, || InvokeError::Timeout).await
+        rpc::within(self.deadline, pin!(work), || InvokeError::Timeout).await
     }
 
     fn succeed(self) {
