@@ -10,7 +10,7 @@ const MESSAGES: usize = 5;
 /// What an allocator may keep more after thousands of streams than before.
 const SLACK: u64 = 2 << 20;
 /// What one idle stream may cost a sidecar.
-const IDLE_STREAM: u64 = 24 << 10;
+const IDLE_STREAM: u64 = 6 << 10;
 
 /// The message of a stream in a round; sizes differ from stream to stream.
 fn text(tag: usize, round: usize) -> String {
@@ -61,14 +61,20 @@ fn a_thousand_streams_keep_apart_and_leave_nothing() {
         assert_eq!(call.texts(), expected);
         assert!(call.half_closed && call.reset.is_none(), "{tag}");
     }
-    round_trip(&clients);
-    let warm = stage.rss();
+    let mut warm = [0, 0];
+    for _ in 0..4 {
+        round_trip(&clients);
+        stage.app.take();
+        // How much stands at a time differs from round to round.
+        let now = stage.rss();
+        warm = [warm[0].max(now[0]), warm[1].max(now[1])];
+    }
     for _ in 0..4 {
         round_trip(&clients);
         stage.app.take();
     }
     let now = stage.rss();
-    println!("after 2,000 streams {warm:?} bytes, after 4,000 more {now:?}");
+    println!("up to 5,000 streams {warm:?} bytes, after 4,000 more {now:?}");
     tests::holds("memory is back to where it was", || {
         let now = stage.rss();
         now[0] <= warm[0] + SLACK && now[1] <= warm[1] + SLACK
