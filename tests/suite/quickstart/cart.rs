@@ -170,9 +170,15 @@ fn carts_of_one_name_share_the_calls() {
             .each_ref()
             .map(|cart| cart.stderr().matches(ADDED).count())
     };
+    let mut made = 0;
     holds("both are known", || {
         assert_eq!(stage.output(ADD), "Added!");
+        made += 1;
         calls().iter().all(|calls| *calls > 0)
+    });
+    // It logs once it has answered.
+    holds("Flask logged them", || {
+        calls().iter().sum::<usize>() == made
     });
     let before = calls();
     for _ in 0..20 {

@@ -1,7 +1,7 @@
 //! The tutorial hello-world: its commands, with programs of the same shape.
 //! The state store that its node app needs is a stand-in beside it.
 
-use tests::{Process, binaries};
+use tests::{Process, binaries, holds};
 
 use super::javascript;
 use super::python;
@@ -118,5 +118,10 @@ fn places_orders(room: &Room, node: &Process) {
         "== APP == Got a new order! Order ID: 42",
         "== APP == Successfully persisted state.",
     ];
+    // What the app prints before it answers may still be on its way.
+    let [_, persisted] = order;
+    holds("both are logged", || {
+        node.stdout().matches(persisted).count() == 2
+    });
     assert_in_order(&node.stdout(), &[order, order].concat());
 }

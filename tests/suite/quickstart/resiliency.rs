@@ -3,7 +3,7 @@
 
 use super::python::PYTHON;
 use super::readme::Readme;
-use super::runner::{PASSED, Quickstart, RECEIVED, Stage, assert_says, numbers};
+use super::runner::{Frozen, PASSED, Quickstart, RECEIVED, Stage, assert_says, numbers};
 
 const PATIENT: Quickstart = Quickstart {
     callee: "dapr run --app-port 8001 --app-id order-processor --resources-path ../../resources/ --app-protocol http --dapr-http-port 3501 -- python3 app.py",
@@ -27,8 +27,11 @@ fn orders_wait_while_their_callee_is_away() {
     let away = PATIENT.start_callee(&stage);
     let caller = stage.start("checkout", PATIENT.caller);
     caller.wait_for_output("== APP == Order passed: {\"orderId\": 3}");
+    // However long that takes, there are orders left.
+    let frozen = Frozen::app(&caller, PATIENT.caller);
     interrupt(&stage, "order-processor");
     away.wait_for_code(0);
+    drop(frozen);
     caller.wait_for_output("Error processing operation");
     let back = PATIENT.start_callee(&stage);
     caller.wait_for_code(0);

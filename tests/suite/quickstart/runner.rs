@@ -1,8 +1,11 @@
 //! What a reader of any quickstart does: both apps from the run file, one
 //! command for each, the caller first.
 
+use std::fs;
 use std::path::PathBuf;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tests::Process;
 
 use super::readme::Readme;
@@ -48,6 +51,9 @@ pub(super) struct Stage {
     pub(super) directory: PathBuf,
     pub(super) readme: Readme,
 }
+
+/// An app that stands still until this is dropped.
+pub(super) struct Frozen(Pid);
 
 const RUN_FILE: &str = "Both at once";
 const TWO_COMMANDS: &str = "One at a time";
@@ -173,7 +179,10 @@ impl Quickstart {
     }
 
     fn finds_a_late_callee(&self, stage: &Stage, caller: &Process) {
+        // However long the callee takes, there are orders left for it.
+        let frozen = Frozen::app(caller, self.caller);
         let callee = self.start_callee(stage);
+        drop(frozen);
         caller.wait_for_code(0);
         let output = self.prints_on.of(caller);
         let passed = numbers(&output, "== APP == ", PASSED);
@@ -239,6 +248,30 @@ impl Stage {
             err,
             format!("❌  failed to stop app id {app_id}: couldn't find app id {app_id}\n")
         );
+    }
+}
+
+// === impl Frozen ===
+
+impl Frozen {
+    /// Stops the app that `run` has started as the command says.
+    pub(super) fn app(run: &Process, command: &str) -> Self {
+        let (_, words) = command.split_once(" -- ").expect("it names an app");
+        let is_it = |pid: &Pid| {
+            let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            line.trim_end_matches('\0').replace('\0', " ") == words
+        };
+        let app = run.family().into_iter().find(is_it);
+        let app = app.unwrap_or_else(|| panic!("{words:?} runs"));
+        kill(app, Signal::SIGSTOP).unwrap();
+        Self(app)
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        // Gone when its room is.
+        let _ = kill(self.0, Signal::SIGCONT);
     }
 }
 
