@@ -130,14 +130,14 @@ fn a_second_ctrl_c_does_not_wait_for_the_app() {
     }
 }
 
+/// It ends for nothing but SIGKILL.
+const STUBBORN: &str = "trap '' TERM INT HUP; echo ready; while :; do sleep 1; done";
+
 #[test]
 fn an_app_that_will_not_end_is_killed() {
     for mode in MODES {
         let place = Place::new();
-        let mut run = mode.start(
-            &place,
-            "trap '' TERM INT HUP; echo ready; while :; do sleep 1; done",
-        );
+        let mut run = mode.start(&place, STUBBORN);
         run.line(mode.up());
         run.line("ready");
         kill("-TERM", run.pid());
@@ -192,10 +192,7 @@ fn an_app_that_leaves_offspring_behind_takes_it_along() {
 fn a_killed_run_ends_even_apps_that_will_not() {
     for mode in MODES {
         let place = Place::new();
-        let mut run = mode.start(
-            &place,
-            "trap '' TERM INT HUP; echo ready; while :; do sleep 1; done",
-        );
+        let mut run = mode.start(&place, STUBBORN);
         run.line(mode.up());
         run.line("ready");
         kill("-KILL", run.pid());
