@@ -115,6 +115,13 @@ where
             let _ = stream.write_all(&[head.as_bytes(), request.body].concat());
         });
         let answer = read_response(&mut BufReader::new(stream), request.method);
+        let answer = answer.map_err(|error| match error.kind() {
+            // What the system says of it is "Resource temporarily unavailable".
+            io::ErrorKind::WouldBlock => {
+                io::Error::new(io::ErrorKind::TimedOut, "no answer within the time allowed")
+            }
+            _ => error,
+        });
         // An answer that came early must not wait for the rest of the body.
         let _ = end();
         answer
@@ -279,6 +286,21 @@ mod tests {
             assert_eq!(response.reason, reason, "{text}");
             assert_eq!(response.body, body.as_bytes(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_server_that_says_nothing_is_named_as_such() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let request = Request {
+            method: "GET",
+            path: "/",
+            headers: &[],
+            body: b"",
+        };
+        let patience = Some(Duration::from_millis(10));
+        let error = send(&Endpoint::Tcp(port), request, patience).unwrap_err();
+        assert_eq!(error.to_string(), "no answer within the time allowed");
     }
 
     #[test]

@@ -93,7 +93,8 @@ fn invoke(parsed: &Parsed) -> Result<Vec<u8>, InvokeError> {
     if !token.is_empty() {
         headers.push(("dapr-api-token", &token));
     }
-    let method = encode(parsed.text("method").trim_start_matches('/'));
+    let method = without_fragment(parsed.text("method"));
+    let method = encode(method.trim_start_matches('/'));
     let request = Request {
         method: verb,
         path: &format!("/v1.0/invoke/{}/method/{method}", encode(&id)),
@@ -161,6 +162,15 @@ const fn is_token(byte: u8) -> bool {
                 | b'|'
                 | b'~'
         )
+}
+
+/// A fragment stays with the client, and sidecars refuse `#` in a path. In a
+/// query it is meant.
+fn without_fragment(method: &str) -> &str {
+    match method.find(['?', '#']) {
+        Some(at) if method[at..].starts_with('#') => &method[..at],
+        _ => method,
+    }
 }
 
 /// Escapes what may not stand in a request line and leaves the rest, so that

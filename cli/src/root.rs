@@ -11,7 +11,7 @@ pub(crate) struct Root {
 /// Why there is no runtime root.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RootError {
-    #[error("error getting the home directory: HOME is not set")]
+    #[error("error getting the home directory: HOME is not set; give --runtime-path")]
     NoHome,
     #[error("error making {path:?} absolute: {source}")]
     Absolute {
@@ -21,7 +21,8 @@ pub(crate) enum RootError {
 }
 
 impl Root {
-    /// The flag's directory, else `DAPR_RUNTIME_PATH`, else the home.
+    /// The flag's directory, else `DAPR_RUNTIME_PATH`, else the home, which
+    /// services without `HOME` have as well.
     ///
     /// # Errors
     /// None of them is given, or the current directory is gone.
@@ -31,6 +32,7 @@ impl Root {
         let parent = typed(flag.to_owned())
             .or_else(|| variable("DAPR_RUNTIME_PATH"))
             .or_else(|| variable("HOME"))
+            .or_else(home)
             .ok_or(RootError::NoHome)?;
         Self::under(&parent)
     }
@@ -80,4 +82,10 @@ impl Root {
     pub(crate) fn logs(&self) -> PathBuf {
         self.directory.join("logs")
     }
+}
+
+/// The home of this user, by the system's table.
+fn home() -> Option<PathBuf> {
+    let user = nix::unistd::User::from_uid(nix::unistd::getuid());
+    user.ok().flatten().map(|user| user.dir)
 }

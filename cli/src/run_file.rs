@@ -6,6 +6,7 @@
 mod entry;
 mod keys;
 mod paths;
+mod reading;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use serde::Deserialize;
 
 pub(crate) use entry::Entry;
 pub(crate) use paths::{PathError, Stat, locate, stat};
+pub(crate) use reading::Unreadable;
 pub(crate) use settings::{Destination, FileApp};
 
 use crate::root::Root;
@@ -24,7 +26,7 @@ use crate::root::Root;
 /// A run file, as written.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Template {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "reading::whole")]
     version: Option<i64>,
     #[serde(default)]
     name: Option<String>,
@@ -48,7 +50,7 @@ pub(crate) enum RunFileError {
     #[error("error in reading the provided app config file: {0}")]
     Read(#[from] io::Error),
     #[error("error in parsing the provided app config file: {0}")]
-    Parse(#[from] serde_saphyr::Error),
+    Parse(#[from] Unreadable),
     #[error("required field 'version' not found in the provided run template file")]
     NoVersion,
     #[error("required field 'appDirPath' not found in the provided app config file")]
@@ -88,7 +90,7 @@ pub(crate) fn load(
     } else {
         path.parent().map(Path::to_owned).unwrap_or_default()
     };
-    let text = String::from_utf8_lossy(&text);
+    let text = String::from_utf8(text).map_err(Unreadable::from)?;
     let template = parse(&text)?;
     keys::ignored(&text).into_iter().for_each(warn);
     template.resolve(&base, root)
@@ -97,10 +99,10 @@ pub(crate) fn load(
 /// The first document; a file without one is an empty template.
 fn parse(text: &str) -> Result<Template, RunFileError> {
     let mut input = text.as_bytes();
-    let options = serde_saphyr::options! { with_snippet: false, legacy_octal_numbers: true };
-    let mut documents = serde_saphyr::read_with_options::<_, Option<Template>>(&mut input, options);
+    let mut documents =
+        serde_saphyr::read_with_options::<_, Option<Template>>(&mut input, reading::options());
     match documents.next() {
-        Some(template) => Ok(template?.unwrap_or_default()),
+        Some(template) => Ok(template.map_err(Unreadable::from)?.unwrap_or_default()),
         None => Ok(Template::default()),
     }
 }
@@ -122,6 +124,13 @@ impl Template {
             apps,
         })
     }
+}
+
+/// How a run of the file that was located calls it to its sidecars, for
+/// `stop -f` of any version. Standard input counts as a file of the current
+/// directory.
+pub(crate) fn registered(path: &Path) -> String {
+    RunFile::absolute(path).display().to_string()
 }
 
 impl RunFile {

@@ -110,7 +110,7 @@ fn stop_app(id: &str, running: &mut Vec<(Instance, Registration)>) -> Result<(),
 
 fn stop_run_file(cli: &Cli, path: &str) -> u8 {
     let path = match run_file::locate(path) {
-        Ok(path) => path.display().to_string(),
+        Ok(path) => run_file::registered(&path),
         Err(error) => {
             cli.console
                 .failure(&format!("Failed to get run file path: {error}"));

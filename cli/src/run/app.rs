@@ -95,6 +95,21 @@ pub(crate) enum Mtls {
 }
 
 impl Plan {
+    /// The first line of every start; scripts read the ports from it.
+    pub(crate) fn starting(&self) -> String {
+        let id = &self.app.id;
+        if self.uses_sockets() {
+            let (http, grpc) = (self.socket("http"), self.socket("grpc"));
+            return format!(
+                "Starting Dapr with id {id}. HTTP Socket: {}. gRPC Socket: {}.",
+                http.display(),
+                grpc.display()
+            );
+        }
+        let (http, grpc) = (self.ports.http, self.ports.grpc);
+        format!("Starting Dapr with id {id}. HTTP Port: {http}. gRPC Port: {grpc}")
+    }
+
     pub(crate) const fn uses_sockets(&self) -> bool {
         !self.app.socket_directory.is_empty()
     }

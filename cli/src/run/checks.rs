@@ -24,6 +24,12 @@ pub(crate) enum CheckError {
     Config { path: PathBuf, source: Stat },
     #[error(transparent)]
     Port(#[from] PortError),
+    #[error("invalid app port {0}: a port is a number from 1 to 65535")]
+    AppPort(i64),
+    #[error(
+        "invalid app id {0:?}: an identity is made of at most 64 letters, digits and characters of \"-_\"; use another app id, or --enable-mtls=false"
+    )]
+    AppId(String),
     #[error("invalid max request body size: {0}")]
     BodySize(QuantityError),
     #[error("invalid http read buffer size: {0}")]
@@ -47,11 +53,18 @@ pub(super) fn check(
     }
     let resources = resource_directories(&app, root)?;
     let config = configuration(&app, root)?;
+    if app.port > i64::from(u16::MAX) {
+        return Err(CheckError::AppPort(app.port));
+    }
     let ports = claim(&app, ports)?;
+    let mtls = identity(config.as_deref(), mtls);
+    if mtls == Mtls::Own && !identifies(&app.id) {
+        return Err(CheckError::AppId(app.id));
+    }
     Ok(Plan {
         max_body_size: size(&app.max_body_size).map_err(CheckError::BodySize)?,
         read_buffer_size: size(&app.read_buffer_size).map_err(CheckError::BufferSize)?,
-        mtls: identity(config.as_deref(), mtls),
+        mtls,
         app,
         ports,
         config,
@@ -115,6 +128,13 @@ fn identity(config: Option<&Path>, wanted: bool) -> Mtls {
         None if wanted && !exported => Mtls::Own,
         Some(false) | None => Mtls::Off,
     }
+}
+
+/// Whether this run's authority signs a certificate for the app id. One with
+/// dots is left to the sidecar, which refuses it in any case.
+fn identifies(app_id: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    app_id.len() <= 64 && app_id.bytes().all(allowed)
 }
 
 /// `spec.mtls.enabled`, if the file says anything about it. A file that does
@@ -203,12 +223,36 @@ pub(super) mod tests {
                 "invalid http read buffer size: quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
             ),
             (
+                &["--app-port", "65536"],
+                "invalid app port 65536: a port is a number from 1 to 65535",
+            ),
+            (
+                &["--app-id", "a/b"],
+                r#"invalid app id "a/b": an identity is made of at most 64 letters, digits and characters of "-_"; use another app id, or --enable-mtls=false"#,
+            ),
+            (
                 &["--app-port", "5000", "--dapr-http-port", "5000"],
                 "invalid configuration for HTTPPort. Port 5000 is not available",
             ),
         ] {
             let error = checked(line).unwrap_err();
             assert_eq!(error.to_string(), message);
+        }
+    }
+
+    #[test]
+    fn app_ids_need_to_be_identities_for_mtls_only() {
+        let long = "x".repeat(65);
+        for (id, good) in [("a_b-1", true), ("A.b", true), ("ü", false), (&long, false)] {
+            assert_eq!(checked(&["-a", id]).is_ok(), good, "{id}");
+            let plain = check(
+                app(&["-a", id]),
+                &nowhere(),
+                &[],
+                &mut Ports::beside(&[]),
+                false,
+            );
+            assert_eq!(plain.unwrap().app.id, id);
         }
     }
 

@@ -126,6 +126,11 @@ pub(super) const WITH_RUN_FILE: &[&str] = &[
 /// What the command line asks for.
 pub(super) fn app(parsed: &Parsed) -> App {
     let text = |name| parsed.text(name).to_owned();
+    // An empty text is worth the default, as upstream has it for these.
+    let filled = |name| match parsed.text(name) {
+        "" => default(name).to_owned(),
+        given => given.to_owned(),
+    };
     let path = |name| match parsed.text(name) {
         "" => None,
         path => Some(PathBuf::from(path)),
@@ -133,7 +138,7 @@ pub(super) fn app(parsed: &Parsed) -> App {
     // An alias counts only when the flag proper is not given.
     let size = |name, alias, unit| match parsed.int(alias) {
         number if parsed.given(alias) && !parsed.given(name) => format!("{number}{unit}"),
-        _ => text(name),
+        _ => filled(name),
     };
     App {
         id: text("app-id"),
@@ -146,7 +151,7 @@ pub(super) fn app(parsed: &Parsed) -> App {
         profile_port: parsed.int("profile-port"),
         channel_address: text("app-channel-address"),
         socket_directory: text("unix-domain-socket"),
-        protocol: text("app-protocol"),
+        protocol: filled("app-protocol"),
         ssl: parsed.bool("app-ssl"),
         listen_addresses: text("dapr-listen-addresses"),
         enable_profiling: parsed.bool("enable-profiling"),
@@ -171,6 +176,11 @@ pub(super) fn app(parsed: &Parsed) -> App {
         scheduler: Some(text("scheduler-host-address")),
         env: std::collections::BTreeMap::new(),
     }
+}
+
+fn default(name: &str) -> &'static str {
+    let flag = FLAGS.iter().find(|flag| flag.name == name);
+    flag.map_or("", |flag| flag.default)
 }
 
 #[cfg(test)]
@@ -205,5 +215,9 @@ mod tests {
             "1Ki",
         ]);
         assert_eq!(app.read_buffer_size, "1Ki");
+        let app = parse(&["--max-body-size=", "--read-buffer-size", "", "-P", ""]);
+        assert_eq!(app.max_body_size, "4Mi");
+        assert_eq!(app.read_buffer_size, "4Ki");
+        assert_eq!(app.protocol, "http");
     }
 }

@@ -5,6 +5,7 @@
 
 mod start;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,8 @@ use start::StartError;
 const APP_PATIENCE: Duration = Duration::from_secs(25);
 /// The same for an app that listens elsewhere: it will hardly come.
 const STRAY_PATIENCE: Duration = Duration::from_secs(5);
+/// Within this a sidecar notices that its app listens.
+const NOTICED: Duration = Duration::from_secs(1);
 
 /// Runs all apps of the file until a signal comes.
 pub(super) fn run(cli: &Cli, file: &str, mtls: bool) -> u8 {
@@ -172,8 +175,18 @@ impl Runner<'_> {
             let ended = matches!(event, Event::Exited { who: Who::App(app), .. } if *app == at);
             ended || event.ends_start_of(at)
         };
-        // The sidecar knows: it waits for the app's port itself.
-        let ready = || launch::ready(&one.plan).then_some(());
+        // The sidecar knows: it waits for the app's port itself. One of Go
+        // also waits for services that nobody needs here.
+        let mut listens: Option<Instant> = None;
+        let ready = || {
+            if launch::ready(&one.plan) {
+                return Some(());
+            }
+            if listens.is_none() && one.listens_on_its_port() {
+                listens = Some(Instant::now());
+            }
+            listens.filter(|since| since.elapsed() >= NOTICED).map(drop)
+        };
         let mut waited = self.events.wait(LATE, pointless, ready);
         if waited == Waited::TimedOut {
             self.started[at].look_at_port(console);
@@ -249,7 +262,8 @@ impl Runner<'_> {
             }
             // Those that ended in the very last moment count as stopped.
             if let Some(how) = one.daprd_exit.filter(|how| !how.succeeded()) {
-                console.failure(&format!("Error exiting Dapr: {how}"));
+                let message = format!("Error exiting Dapr: {how}");
+                one.daprd_lines.status(console, Level::Failure, &message);
             }
         }
         let daprds = self.started.iter_mut().map(|one| &mut one.daprd).collect();
@@ -270,7 +284,8 @@ impl Runner<'_> {
                     .daprd_lines
                     .status(console, Level::Success, "Exited App successfully"),
                 Some(how) if !how.succeeded() => {
-                    console.failure(&format!("Error exiting App: {how}"));
+                    let message = format!("Error exiting App: {how}");
+                    one.app_lines.status(console, Level::Failure, &message);
                 }
                 Some(_) => {}
             }
@@ -338,6 +353,16 @@ impl Started {
                 self.plan.app.id
             ));
         }
+    }
+
+    /// Whether the app listens where its sidecar calls it.
+    fn listens_on_its_port(&self) -> bool {
+        let app = &self.plan.app;
+        let at_port = |it: &SocketAddr| i64::from(it.port()) == app.port;
+        self.app.as_ref().is_some_and(|process| {
+            diagnose::not_listening(app, process.pid(), Source::File).is_none()
+                && sockets::of_session(process.pid()).iter().any(at_port)
+        })
     }
 
     fn listens_somewhere(&self) -> bool {

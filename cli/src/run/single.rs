@@ -89,7 +89,7 @@ fn with_authority(
 ) -> u8 {
     let console = cli.console;
     let port_told = advise(console, plan);
-    announce(console, plan);
+    console.info(&plan.starting());
     let started = launch::daprd(plan, &cli.root, authority, console.json)
         .map_err(|error| error.to_string())
         .and_then(|mut command| {
@@ -147,24 +147,6 @@ fn advise(console: Console, plan: &Plan) -> bool {
     let port_told = taken.is_some();
     tell(console, taken);
     port_told
-}
-
-fn announce(console: Console, plan: &Plan) {
-    let id = &plan.app.id;
-    let places = if plan.uses_sockets() {
-        let (http, grpc) = (plan.socket("http"), plan.socket("grpc"));
-        format!(
-            "HTTP Socket: {}. gRPC Socket: {}.",
-            http.display(),
-            grpc.display()
-        )
-    } else {
-        format!(
-            "HTTP Port: {}. gRPC Port: {}",
-            plan.ports.http, plan.ports.grpc
-        )
-    };
-    console.info(&format!("Starting Dapr with id {id}. {places}"));
 }
 
 /// The processes of a run.

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::value::Error;
 use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 
-use super::Entry;
+use super::{Entry, reading};
 use crate::commands::distance;
 
 const TOP: &[&str] = &["version", "name", "common", "apps"];
@@ -94,7 +94,9 @@ pub(super) fn ignored(text: &str) -> Vec<String> {
 /// What the first document says, as far as it can be read.
 fn first<T: for<'de> Deserialize<'de>>(text: &str) -> Option<T> {
     let mut input = text.as_bytes();
-    serde_saphyr::read::<_, T>(&mut input).next()?.ok()
+    serde_saphyr::read_with_options::<_, T>(&mut input, reading::options())
+        .next()?
+        .ok()
 }
 
 fn misspelt(keys: &Keys, known: &[&str], place: &str) -> Vec<String> {

@@ -5,24 +5,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::thread;
 
+use crate::runs_support::{free_port, id, kill, listener_on, unready_sidecar_line, yaml};
 use crate::tools::{Place, Running, alive, eventually, processes_with};
-
-/// A name no other test uses.
-fn id(name: &str) -> String {
-    format!("{name}-{}", std::process::id())
-}
-
-/// Kills with the shell's tool, as a user would.
-fn kill(signal: &str, pid: i32) {
-    let status = std::process::Command::new("kill")
-        .args([signal, &pid.to_string()])
-        .status()
-        .unwrap();
-    assert!(status.success());
-}
 
 /// An app that answers everything with what it was sent, for ever.
 fn echo() -> u16 {
@@ -400,6 +387,19 @@ apps:
         daprd.ends_with("Exited Dapr successfully\nExited App successfully\n"),
         "{daprd}"
     );
+    let lines: Vec<&str> = daprd.lines().collect();
+    let order = [
+        &format!("Starting Dapr with id {first}. HTTP Port: "),
+        "Updating metadata for cliPID: ",
+        "Updating metadata for app command: sh -c pwd; sleep 1000",
+        "Updating metadata for appPID: ",
+        "You're up and running! Dapr logs will appear here.",
+        "termination signal received: shutting down",
+    ]
+    .map(|text| lines.iter().position(|line| line.starts_with(text)));
+    assert!(order[0].is_some() && order.is_sorted(), "{daprd}");
+    // Told once on the console, when it happened.
+    assert!(log("b", "_app_").contains("Error exiting App: exit status 2\n"));
     place.assert_quiet();
 }
 
@@ -419,6 +419,44 @@ fn stopping_one_app_of_a_run_file_leaves_the_other() {
     assert!(listed(&place, &second).is_some() && alive(run.pid()));
     place.run(&["stop", &second]);
     assert_eq!(run.end().0, Some(0));
+}
+
+#[test]
+fn an_app_that_listens_is_not_waited_for_with_a_sidecar_that_never_is_ready() {
+    let place = Place::new();
+    let (first, second) = (id("listens"), id("second"));
+    let port = free_port();
+    let app = yaml(&listener_on(Ipv4Addr::LOCALHOST.into(), port));
+    place.write(
+        "dapr.yaml",
+        &format!(
+            "version: 1
+apps:
+- {{appDirPath: ., appID: {first}, appPort: {port}, command: {app}}}
+- {{appDirPath: ., appID: {second}, appPort: 1, command: [sleep, '1000']}}
+"
+        ),
+    );
+    let daprd = place.script("daprd", &unready_sidecar_line());
+    let mut command = place.dapr(&["run", "-f", ".", "--enable-mtls=false"]);
+    command.env("DAPRD_BIN", daprd);
+    let mut run = Running::start(command);
+    run.line(&format!("Started Dapr with app id {second:?}"));
+    kill("-TERM", run.pid());
+    assert_eq!(run.end().0, Some(0));
+    let log = fs::read_dir(place.path().join(".dapr/logs"))
+        .unwrap()
+        .flatten()
+        .map(|entry| entry.path())
+        .find(|path| {
+            path.display()
+                .to_string()
+                .contains(&format!("{first}_daprd"))
+        })
+        .unwrap();
+    let log = fs::read_to_string(log).unwrap();
+    assert!(!log.contains("does not listen"), "{log}");
+    place.assert_quiet();
 }
 
 #[test]

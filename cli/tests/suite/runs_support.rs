@@ -61,6 +61,42 @@ fn listening_app() {
     }
 }
 
+/// The command line of a sidecar made of this test program.
+const SIDECAR: &str = "CLI_SUITE_SIDECAR";
+
+/// Not a test of its own: with [`SIDECAR`] it is a sidecar that takes
+/// metadata and never is ready.
+#[test]
+fn unready_sidecar() {
+    let Ok(line) = std::env::var(SIDECAR) else {
+        return;
+    };
+    let mut words = line
+        .split(' ')
+        .skip_while(|word| *word != "--dapr-http-port");
+    let port: u16 = words.nth(1).unwrap().parse().unwrap();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
+    for mut stream in listener.incoming().flatten() {
+        let mut head = [0; 4096];
+        let read = stream.read(&mut head).unwrap_or_default();
+        let status = if head[..read].starts_with(b"PUT ") {
+            "204 No Content"
+        } else {
+            "500 Internal Server Error"
+        };
+        let _ = write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
+    }
+}
+
+/// The shell's line for such a sidecar.
+pub(crate) fn unready_sidecar_line() -> String {
+    let program = std::env::current_exe().unwrap();
+    format!(
+        "{SIDECAR}=\"$*\" exec {} runs_support::unready_sidecar --exact --nocapture",
+        program.display()
+    )
+}
+
 /// The command of an app that listens on [`LISTEN`].
 pub(crate) fn listener() -> Vec<String> {
     let program = std::env::current_exe().unwrap();

@@ -20,7 +20,7 @@ use super::{Runner, Started};
 use crate::binaries::NotFound;
 use crate::console::Level;
 use crate::instances::scan;
-use crate::run_file::{Destination, FileApp};
+use crate::run_file::{self, Destination, FileApp};
 
 /// Why an app of the file was not started.
 #[derive(Debug, thiserror::Error)]
@@ -128,6 +128,12 @@ impl Runner<'_> {
         if let Some(how) = self.started[at].daprd.exit() {
             return Err(self.died(at, how));
         }
+        // Scripts wait for it in the log.
+        self.started[at].daprd_lines.status(
+            console,
+            Level::Success,
+            "You're up and running! Dapr logs will appear here.\n",
+        );
         let ports = self.started[at].plan.ports;
         console.info(&format!(
             "Started Dapr with app id {:?}. HTTP Port: {}. gRPC Port: {}",
@@ -165,6 +171,7 @@ impl Runner<'_> {
             command.env("DAPR_HOST_IP", "127.0.0.1");
         }
         let daprd_lines = Lines::to_log(String::new(), wanted.daprd_log.console(), daprd_file);
+        daprd_lines.status(self.cli.console, Level::Info, &plan.starting());
         let prefix = format!("== APP - {} == ", plan.app.id);
         let app_lines = Lines::to_log(prefix, wanted.app_log.console(), app_file);
         let (daprd, daprd_pump) = self.spawn(command, Who::Daprd(at), &daprd_lines)?;
@@ -255,7 +262,7 @@ impl Runner<'_> {
         let shown = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
         let values = [
             ("cliPID", Some(std::process::id().to_string())),
-            ("runTemplatePath", Some(self.path.display().to_string())),
+            ("runTemplatePath", Some(run_file::registered(&self.path))),
             (
                 "runTemplateName",
                 Some(self.name.clone()).filter(|name| !name.is_empty()),
@@ -270,6 +277,14 @@ impl Runner<'_> {
         ];
         for (key, value) in values {
             let Some(value) = value else { continue };
+            let label = match key {
+                "appCommand" => "app command",
+                other => other,
+            };
+            if ["cliPID", "appCommand", "appPID"].contains(&key) {
+                let message = format!("Updating metadata for {label}: {value}");
+                one.daprd_lines.status(console, Level::Info, &message);
+            }
             match registrar.put(&mut self.events, key, &value) {
                 Ok(()) => {}
                 Err(RegisterError::Interrupted) => return,

@@ -74,6 +74,7 @@ fn methods_bring_their_slashes_and_query() {
         ("/orders/1", "orders/1"),
         ("a//b/", "a//b/"),
         ("a?x=1&y=%20#z", "a?x=1&y=%20%23z"),
+        ("a#b?c", "a"),
         ("a b/ü", "a%20b/%C3%BC"),
         ("a\r\nHost: evil", "a%0D%0AHost:%20evil"),
     ] {

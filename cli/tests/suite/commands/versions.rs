@@ -1,7 +1,7 @@
 //! `version`, `--version` and `build-info`.
 
 use crate::golden::assert_golden;
-use crate::tools::Place;
+use crate::tools::{Done, Place};
 
 /// Knows what every daprd knows.
 const DAPRD: &str = r"case $1 in
@@ -71,4 +71,21 @@ fn a_sidecar_that_is_missing_or_old_is_no_failure() {
             format!("{{\"Cli version\":\"1.18.0\",\"Runtime version\":\"{version}\"}}\n")
         );
     }
+}
+
+#[test]
+fn a_service_without_home_has_one_all_the_same() {
+    let place = Place::new();
+    let bare = |arguments: &[&str]| {
+        let mut command = place.dapr(arguments);
+        command.env_remove("HOME").env_remove("DAPR_RUNTIME_PATH");
+        Done::of(command.output().unwrap())
+    };
+    for line in [&["version"][..], &["list"], &["stop", "nobody"]] {
+        assert_eq!(bare(line).code, Some(0), "{line:?}");
+    }
+    assert_eq!(
+        bare(&["invoke", "-a", "nobody", "-m", "x"]).err,
+        "❌  error invoking app nobody: app ID nobody not found\n"
+    );
 }
