@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, oneshot};
-use tracing::info;
+use tracing::{info, warn};
 
 pub(super) use self::service::ServiceError;
 
@@ -87,11 +87,24 @@ impl Beside {
 
 impl Mdns {
     /// Announces this sidecar and begins to listen, on the current runtime.
+    /// One whose name does not fit into mDNS finds others all the same.
     pub(super) fn start(me: &Me, beside: Beside) -> Result<(Self, Registration), ServiceError> {
-        let service = Service::new(me, &host::name(), std::process::id())?;
+        let service = match Service::new(me, &host::name(), std::process::id()) {
+            Err(error @ ServiceError::Name(_)) => {
+                warn!(target: "dapr.contrib", "this app is not announced, others do not find it by mDNS: {error}");
+                None
+            }
+            announced => Some(announced?),
+        };
         let shared = Arc::new(Shared::default());
         let (farewell, farewell_asked) = oneshot::channel();
         let (news, changes) = mpsc::channel(CHANGES);
+        if service.is_some() {
+            info!(
+                target: "dapr.contrib",
+                "local service entry announced: {} -> {}", me.app_id, me.host_port()
+            );
+        }
         let task = Task::new(Parts {
             service,
             shared: Arc::clone(&shared),
@@ -100,10 +113,6 @@ impl Mdns {
             advice: beside.advice(),
         });
         lifecycle::spawn("mdns", task.run()).detach();
-        info!(
-            target: "dapr.contrib",
-            "local service entry announced: {} -> {}", me.app_id, me.host_port()
-        );
         let mdns = Self {
             shared,
             changes: Some(changes),
@@ -119,11 +128,12 @@ impl Mdns {
             wake,
             reachable,
         } = &*self.shared;
-        let mut found = cache.lock().look_up(app_id, Instant::now());
+        let asked = Instant::now();
+        let mut found = cache.lock().look_up(app_id, asked);
         if found.is_empty() {
             wake.notify_one();
         }
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = asked + PATIENCE;
         while found.is_empty() {
             let mut news = pin!(arrived.notified());
             // From here on no news is missed.
@@ -132,12 +142,14 @@ impl Mdns {
             if !found.is_empty() {
                 break;
             }
-            let is_over = !reachable.load(Ordering::Relaxed)
+            let is_hopeless =
+                !reachable.load(Ordering::Relaxed) || !cache.lock().is_asked_for(app_id);
+            let is_over = is_hopeless
                 || tokio::time::timeout_at(deadline.into(), news)
                     .await
                     .is_err();
             if is_over {
-                cache.lock().forget(app_id);
+                cache.lock().forget(app_id, asked);
                 return Err(ResolveError::NoService(app_id.to_owned()));
             }
         }

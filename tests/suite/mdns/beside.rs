@@ -114,6 +114,20 @@ fn the_registry_carries_on_when_multicast_is_dropped() {
 }
 
 #[test]
+fn the_registry_carries_on_when_another_program_has_the_port() {
+    alone(|| {
+        let lan = Lan::new();
+        let machine = lan.machine(Version::Four);
+        // It does not share.
+        let _ears = machine.listen();
+        carries_on(
+            &machine,
+            "another program has UDP port 5353 for itself alone",
+        );
+    });
+}
+
+#[test]
 fn a_sidecar_without_multicast_starts_and_says_how_to_go_on() {
     alone(|| {
         let lan = Lan::new();

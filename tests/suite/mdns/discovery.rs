@@ -1,5 +1,6 @@
 //! Who finds whom.
 
+use std::os::unix::fs::PermissionsExt;
 use std::time::Instant;
 
 use nix::sys::signal::Signal;
@@ -272,5 +273,60 @@ fn what_cannot_be_announced_is_an_error_at_the_start() {
         sidecar
             .invoke("callee", "x")
             .expect(500, &refusal("callee", "name resolver not initialized"));
+    });
+}
+
+/// Nor can a real one be found by such a name, but it finds others.
+#[test]
+fn an_app_with_a_name_too_long_for_mdns_finds_others() {
+    alone(|| {
+        let lan = Lan::new();
+        let [there, here]: [Machine; 2] = lan.machines();
+        let apps = [there.app(), here.app()];
+        let callee = there.serve("callee", &apps[0]);
+        let name = "x".repeat(64);
+        let caller = here.serve(&name, &apps[1]);
+        first_call(&here, &caller, "callee");
+        caller.wait_for_output("this app is not announced, others do not find it by mDNS");
+        assert_eq!(caller.stdout().matches("local service entry").count(), 0);
+        there.call(&callee, &name).expect(
+            500,
+            &refusal(&name, &format!("couldn't find service: {name}")),
+        );
+        // Nobody has to be told that it goes.
+        stop(&caller);
+    });
+}
+
+/// Containers in the network of their host: one host name, process 1 each.
+#[test]
+fn instances_of_one_name_are_both_called() {
+    alone(|| {
+        let lan = Lan::new();
+        let [there, here]: [Machine; 2] = lan.machines();
+        let folder = TempDir::new().unwrap();
+        let contained = folder.path().join("contained");
+        let script = format!(
+            "#!/bin/sh\nexec unshare --pid --fork --kill-child -- {} \"$@\"\n",
+            tests::binaries::daprd().display()
+        );
+        std::fs::write(&contained, script).unwrap();
+        std::fs::set_permissions(&contained, PermissionsExt::from_mode(0o755)).unwrap();
+        let apps = [there.app(), there.app()];
+        let twins = apps.each_ref().map(|app| {
+            let twin = there.sidecar("twin").program(&contained).app(app);
+            there.with(|| twin.run())
+        });
+        let caller = here.caller();
+        let all_called = || {
+            here.call(&caller, "twin").expect(200, "ok");
+            apps.iter().all(|app| !app.seen().is_empty())
+        };
+        holds("both are called", all_called);
+        for app in &apps {
+            app.take();
+        }
+        holds("both still are", all_called);
+        drop(twins);
     });
 }

@@ -4,16 +4,18 @@
 //! remembered, so that the traffic of a network does not matter; all lists
 //! have a bound.
 
+mod entry;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hickory_proto::rr::Name;
 
+use self::entry::Entry;
 use super::packets::{Data, Record};
 use super::service::{TTL, service_name};
 use crate::resolve::cache::Change;
@@ -23,12 +25,17 @@ const LIFE: Duration = Duration::from_mins(1);
 /// How often an app in use is asked for.
 const REFRESH: Duration = Duration::from_secs(30);
 /// Pauses before the same question is repeated: a packet may get lost, and
-/// more instances may answer.
-const REPEATS: [Duration; 3] = [
-    Duration::from_millis(250),
-    Duration::from_millis(750),
+/// more instances may answer. Of ten packets six arrive on bad wireless
+/// networks; four questions within a look-up are enough for those.
+const REPEATS: [Duration; 4] = [
+    Duration::from_millis(100),
+    Duration::from_millis(200),
+    Duration::from_millis(400),
     Duration::from_secs(2),
 ];
+/// How long the old place of an instance is kept that says it is elsewhere:
+/// time for a round of questions.
+const DOUBT: Duration = Duration::from_secs(3);
 /// An app not looked up for this long is forgotten.
 const FORGET: Duration = Duration::from_mins(2);
 /// Apps remembered; a sidecar rarely calls more than a few.
@@ -113,9 +120,16 @@ impl Cache {
             .map_or_else(Vec::new, |app| app.live(now))
     }
 
-    /// An app nobody answered for.
-    pub(super) fn forget(&mut self, app_id: &str) {
-        self.apps.remove(app_id);
+    /// Somebody answers for this app, or may still do so.
+    pub(super) fn is_asked_for(&self, app_id: &str) -> bool {
+        self.apps.contains_key(app_id)
+    }
+
+    /// An app nobody answered for, and nobody looked up since `asked`.
+    pub(super) fn forget(&mut self, app_id: &str, asked: Instant) {
+        if self.apps.get(app_id).is_some_and(|app| app.used <= asked) {
+            self.apps.remove(app_id);
+        }
     }
 
     /// Nobody is at this address: it is dropped and asked for at once.
@@ -217,31 +231,45 @@ impl App {
     }
 
     fn apply(&mut self, name: &Name, entry: Entry, now: Instant) {
-        let at = self
-            .instances
-            .iter()
-            .position(|instance| instance.name.eq_case(name));
-        match (entry, at) {
-            (Entry::Unusable, _) | (Entry::Gone, None) => {}
-            (Entry::Gone, Some(at)) => {
-                self.instances.swap_remove(at);
-            }
-            (Entry::At(address, life), at) => {
+        match entry {
+            Entry::Unusable => {}
+            Entry::Gone(place) => self.instances.retain(|known| {
+                !known.name.eq_case(name) || place.is_some_and(|place| known.address != place)
+            }),
+            Entry::At(address, life) => {
                 let instance = Instance {
                     name: name.clone(),
                     address,
                     seen: now,
                     life,
                 };
-                if let Some(known) = at.and_then(|at| self.instances.get_mut(at)) {
+                let mut known = self.instances.iter_mut();
+                // Whoever was at the address before is gone.
+                if let Some(known) = known.find(|known| known.address == address) {
                     *known = instance;
                 } else {
-                    // The one who was there before is gone.
-                    self.instances.retain(|known| known.address != address);
+                    self.doubt(name, now);
                     self.make_room();
                     self.instances.push(instance);
                 }
             }
+        }
+    }
+
+    /// An instance turns up in another place. It has moved, or it has a twin:
+    /// containers that share the network of their host are all called after
+    /// the host and process 1. A twin answers when it is asked.
+    fn doubt(&mut self, name: &Name, now: Instant) {
+        let mut is_doubtful = false;
+        for known in &mut self.instances {
+            if known.name.eq_case(name) {
+                let age = now.saturating_duration_since(known.seen);
+                known.life = known.life.min(age + DOUBT);
+                is_doubtful = true;
+            }
+        }
+        if is_doubtful {
+            self.ask_at(now);
         }
     }
 
@@ -305,72 +333,5 @@ impl App {
 impl Instance {
     fn is_live(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.seen) < self.life
-    }
-}
-
-/// What a packet says about one instance.
-enum Entry {
-    /// Where it is, and how long that may be believed.
-    At(SocketAddr, Duration),
-    Gone,
-    /// Incomplete, of another app, or an address that leads nowhere.
-    Unusable,
-}
-
-// === impl Entry ===
-
-impl Entry {
-    /// Dapr puts everything about an instance into one packet, so nothing is
-    /// put together from several.
-    fn of(app_id: &str, instance: &Name, ttl: u32, records: &[Record], arrival: Arrival) -> Self {
-        let of_instance = || {
-            records
-                .iter()
-                .filter(|record| record.name.eq_case(instance))
-        };
-        let location = of_instance().find_map(|record| match &record.data {
-            Data::Srv { port, host } => Some((record.ttl, *port, host)),
-            _ => None,
-        });
-        if ttl == 0 || location.is_some_and(|(ttl, ..)| ttl == 0) {
-            return Self::Gone;
-        }
-        let is_app = of_instance().any(|record| match &record.data {
-            Data::Txt(text) => text == app_id.as_bytes(),
-            _ => false,
-        });
-        let Some((location_ttl, port, host)) = location.filter(|_| is_app) else {
-            return Self::Unusable;
-        };
-        let addresses = records.iter().filter_map(|record| match record.data {
-            Data::Address(address) if record.name.eq_case(host) => Some(address),
-            _ => None,
-        });
-        let usable = addresses.filter(|address| is_usable(*address, arrival));
-        // IPv4 is smaller.
-        match usable.min() {
-            Some(address) if port != 0 => {
-                let life = Duration::from_secs(ttl.min(location_ttl).into()).min(LIFE);
-                Self::At(socket_address(address, port, arrival), life)
-            }
-            _ => Self::Unusable,
-        }
-    }
-}
-
-/// Differs from Dapr: `127.0.0.1` announced by another machine is not called,
-/// because there is somebody else at that address here.
-fn is_usable(address: IpAddr, arrival: Arrival) -> bool {
-    let is_broadcast = matches!(address, IpAddr::V4(address) if address.is_broadcast());
-    !(address.is_unspecified() || address.is_multicast() || is_broadcast)
-        && (arrival.from_here || !address.is_loopback())
-}
-
-fn socket_address(address: IpAddr, port: u16, arrival: Arrival) -> SocketAddr {
-    match address {
-        IpAddr::V6(address) if address.is_unicast_link_local() => {
-            SocketAddrV6::new(address, port, 0, arrival.interface).into()
-        }
-        address => SocketAddr::new(address, port),
     }
 }

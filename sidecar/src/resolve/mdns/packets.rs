@@ -21,7 +21,8 @@ pub(super) const LARGEST: usize = 9000;
 /// Records looked at in one packet. Dapr's have five; more than this serves
 /// only to keep the reader busy.
 const MOST_RECORDS: usize = 128;
-const MOST_QUESTIONS: usize = 32;
+/// Browsers ask for all the services they know at once.
+const MOST_QUESTIONS: usize = 512;
 
 const RESPONSE: u16 = 0x8000;
 const AUTHORITATIVE: u16 = 0x0400;

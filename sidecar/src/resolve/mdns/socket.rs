@@ -39,6 +39,8 @@ pub(super) struct Links {
     open: Vec<Link>,
     /// Addresses of this machine.
     own: Vec<IpAddr>,
+    /// Somebody keeps the port to himself.
+    is_port_taken: bool,
     /// Where the next read begins, so that no interface starves another.
     turn: usize,
 }
@@ -74,6 +76,7 @@ impl Links {
                 .any(|(interface, local)| link.is_at(interface, *local))
         });
         let mut came = false;
+        self.is_port_taken = false;
         for (interface, local) in wanted {
             let is_open = self.open.iter().any(|link| link.is_at(interface, local));
             if is_open || self.open.len() == MOST_LINKS {
@@ -85,6 +88,7 @@ impl Links {
                     came = true;
                 }
                 Err(error) => {
+                    self.is_port_taken |= error.kind() == io::ErrorKind::AddrInUse;
                     let name = &interface.name;
                     debug!(target: "dapr.contrib", "mDNS cannot use {name} for {}: {error}", version(local));
                 }
@@ -96,6 +100,11 @@ impl Links {
 
     pub(super) fn is_empty(&self) -> bool {
         self.open.is_empty()
+    }
+
+    /// An interface could not be used because the port cannot be shared.
+    pub(super) fn is_port_taken(&self) -> bool {
+        self.is_port_taken
     }
 
     /// Names of the interfaces, each once.

@@ -41,7 +41,8 @@ pub(super) type Farewell = oneshot::Receiver<oneshot::Sender<()>>;
 
 /// What the task starts with.
 pub(super) struct Parts {
-    pub(super) service: Service,
+    /// Our entry, if there can be one.
+    pub(super) service: Option<Service>,
     pub(super) shared: Arc<Shared>,
     /// What changed in the cache.
     pub(super) news: mpsc::Sender<Change>,
@@ -51,15 +52,15 @@ pub(super) struct Parts {
 }
 
 pub(super) struct Task {
-    service: Service,
+    /// Our entry, while it is there for others.
+    service: Option<Service>,
     shared: Arc<Shared>,
     news: mpsc::Sender<Change>,
-    farewell: Farewell,
+    /// Until it was asked for.
+    farewell: Option<Farewell>,
     advice: &'static str,
     links: Links,
     watch: Option<Watch>,
-    /// Our entry is there for others.
-    present: bool,
     /// What is still to be announced.
     plan: VecDeque<(Instant, Step)>,
     announced: Instant,
@@ -107,11 +108,10 @@ impl Task {
             service,
             shared,
             news,
-            farewell,
+            farewell: Some(farewell),
             advice,
             links: Links::default(),
             watch: Watch::new().ok(),
-            present: true,
             plan: VecDeque::new(),
             announced: now,
             hearing: Hearing::Unknown,
@@ -135,7 +135,7 @@ impl Task {
                 () = until(due) => self.act(),
                 () = self.shared.wake.notified() => self.ask(),
                 outcome = changed(self.watch.as_ref()) => self.interfaces_changed(&outcome),
-                done = &mut self.farewell, if self.present => self.leave(done.ok()),
+                done = asked(self.farewell.as_mut()) => self.leave(done),
             }
         }
     }
@@ -165,10 +165,10 @@ impl Task {
 
     fn step(&mut self, step: Step) {
         match step {
-            Step::Probe => self.links.send(&self.service.probe(), self.reach()),
+            Step::Probe => self.tell(Service::probe),
             Step::Announce => {
                 self.announced = Instant::now();
-                self.links.send(&self.service.announcement(), self.reach());
+                self.tell(Service::announcement);
             }
             Step::Doubt => {
                 if self.hearing == Hearing::Unknown {
@@ -186,6 +186,13 @@ impl Task {
                     self.fails(&reason);
                 }
             }
+        }
+    }
+
+    /// Sends something about us to everybody it is of use to.
+    fn tell(&mut self, packet: impl Fn(&Service) -> Vec<u8>) {
+        if let Some(service) = &self.service {
+            self.links.send(&packet(service), reach(service));
         }
     }
 
@@ -214,17 +221,20 @@ impl Task {
 
     fn answer(&mut self, query: &Query, received: &Received) {
         // Two that claim one name at the same time are not told apart.
-        if query.is_probe || !self.present {
+        if query.is_probe {
             return;
         }
         for question in &query.questions {
-            let Some(answer) = self.service.answer(query, question) else {
+            let Some(service) = &self.service else {
+                return;
+            };
+            let Some(answer) = service.answer(query, question) else {
                 continue;
             };
+            let reach = reach(service);
             if !self.may_answer() {
                 return;
             }
-            let reach = self.reach();
             if question.unicast && reach == Reach::Network {
                 self.links.send_to(received, &answer);
             } else {
@@ -255,27 +265,20 @@ impl Task {
         }
         // Not by us: ours is the last packet that is sent.
         let is_settled = now.saturating_duration_since(self.announced) >= ANNOUNCE_PAUSE;
-        if self.present && is_settled && self.service.is_revoked_by(records) {
+        let ours = self.service.as_ref().filter(|_| is_settled);
+        if ours.is_some_and(|service| service.is_revoked_by(records)) {
             self.step(Step::Announce);
         }
     }
 
     fn leave(&mut self, done: Option<oneshot::Sender<()>>) {
-        self.present = false;
+        self.farewell = None;
         self.plan.clear();
-        self.links.send(&self.service.goodbye(), self.reach());
+        self.tell(Service::goodbye);
+        self.service = None;
         if let Some(done) = done {
             // Whoever waited may have given up.
             let _ = done.send(());
-        }
-    }
-
-    /// An address of loopback is of no use to other machines.
-    fn reach(&self) -> Reach {
-        if self.service.is_local() {
-            Reach::Machine
-        } else {
-            Reach::Network
         }
     }
 
@@ -295,8 +298,12 @@ impl Task {
         self.reread = (self.watch.is_none() || !is_reachable).then_some(now + POLL);
         if !is_reachable {
             self.plan.clear();
-            self.fails("no network interface with multicast is up, a VPN may be in the way");
-        } else if came && self.present {
+            self.fails(if self.links.is_port_taken() {
+                "another program has UDP port 5353 for itself alone"
+            } else {
+                "no network interface with multicast is up, a VPN may be in the way"
+            });
+        } else if came && self.service.is_some() {
             self.plan_announcements(now);
         }
     }
@@ -327,6 +334,23 @@ impl Task {
             warn!(target: SCOPE, "mDNS is not available: {reason}; {}", self.advice);
         }
         self.hearing = Hearing::Fails;
+    }
+}
+
+/// An address of loopback is of no use to other machines.
+fn reach(service: &Service) -> Reach {
+    if service.is_local() {
+        Reach::Machine
+    } else {
+        Reach::Network
+    }
+}
+
+/// Whom to tell once we have left; `None` when nobody waits for it.
+async fn asked(farewell: Option<&mut Farewell>) -> Option<oneshot::Sender<()>> {
+    match farewell {
+        Some(farewell) => farewell.await.ok(),
+        None => pending().await,
     }
 }
 

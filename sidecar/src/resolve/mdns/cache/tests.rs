@@ -155,6 +155,65 @@ fn a_new_instance_at_an_address_replaces_the_old_one() {
     assert_eq!(cache.get("a", now).len(), 1);
 }
 
+/// Two sidecars that both say `alpha:1`, as containers in the network of their
+/// host do.
+#[test]
+fn twins_are_two_instances() {
+    let now = Instant::now();
+    let mut cache = asked(now);
+    let twins = ["10.0.0.1", "10.0.0.2"].map(|host| service("a", host, 1));
+    let words = twins.each_ref().map(|twin| parsed(&twin.announcement()));
+    let both = twins_at(&["10.0.0.1", "10.0.0.2"]);
+    for said in &words {
+        cache.take_in(said, ABROAD, now);
+    }
+    assert_eq!(cache.get("a", now), both);
+    // Each is asked whether it is still there, and says so.
+    assert_eq!(cache.due(now).len(), 1);
+    let answered = now + SECOND;
+    for said in &words {
+        cache.take_in(said, ABROAD, answered);
+    }
+    let later = now + 50 * SECOND;
+    assert_eq!(cache.get("a", later), both);
+    // They do not make each other doubtful for ever.
+    assert_ne!(cache.next_due(), Some(answered));
+    cache.take_in(&parsed(&twins[0].goodbye()), ABROAD, later);
+    assert_eq!(cache.get("a", later), twins_at(&["10.0.0.2"]));
+}
+
+fn twins_at(hosts: &[&str]) -> Vec<SocketAddr> {
+    let texts = hosts.iter().map(|host| format!("{host}:50002"));
+    texts.map(|text| address(&text)).collect()
+}
+
+#[test]
+fn an_instance_that_moved_is_no_longer_where_it_was() {
+    let now = Instant::now();
+    let mut cache = asked(now);
+    cache.take_in(&announced("a", "10.0.0.1", 1), ABROAD, now);
+    let moved = now + 20 * SECOND;
+    cache.take_in(&announced("a", "10.0.0.2", 1), ABROAD, moved);
+    assert_eq!(cache.next_due(), Some(moved), "it is asked for");
+    assert_eq!(cache.get("a", moved + DOUBT), twins_at(&["10.0.0.2"]));
+    // A goodbye that names no place is one to all of them.
+    let mut farewell = parsed(&service("a", "10.0.0.9", 1).goodbye());
+    farewell.retain(|record| matches!(record.data, Data::Ptr(_)));
+    cache.take_in(&farewell, ABROAD, moved);
+    assert!(cache.get("a", moved).is_empty());
+}
+
+#[test]
+fn an_app_that_is_still_waited_for_is_not_forgotten() {
+    let now = Instant::now();
+    let mut cache = asked(now);
+    cache.look_up("a", now + SECOND / 2);
+    cache.forget("a", now);
+    assert!(cache.is_asked_for("a"));
+    cache.forget("a", now + SECOND / 2);
+    assert!(!cache.is_asked_for("a"));
+}
+
 #[test]
 fn addresses_that_lead_nowhere_are_refused() {
     let now = Instant::now();
@@ -219,11 +278,12 @@ fn an_app_is_asked_for_until_nobody_new_answers_and_then_every_half_minute() {
     // a minute ends with the answer.
     let expected = [
         (0, 0),
-        (250, 1),
-        (1000, 1),
-        (3000, 1),
-        (33_000, 0),
-        (63_000, 0),
+        (100, 1),
+        (300, 1),
+        (700, 1),
+        (2700, 1),
+        (32_700, 0),
+        (62_700, 0),
     ];
     assert_eq!(asks, expected);
 }

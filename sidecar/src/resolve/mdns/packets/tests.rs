@@ -181,12 +181,20 @@ fn of_very_many_records_some_are_read() {
 }
 
 #[test]
-fn very_many_questions_are_refused() {
-    let mut packet = bytes("0000000000210000 00000000".replace(' ', "").as_str());
-    for _ in 0..33 {
-        packet.extend(bytes("00000c0001"));
-    }
-    assert_eq!(Packet::parse(&packet), None);
+fn many_questions_are_read_and_very_many_refused() {
+    let asking = |count: u16| {
+        let mut packet = [0, 0, count, 0, 0, 0].map(u16::to_be_bytes).concat();
+        for _ in 0..count {
+            packet.extend(bytes("00000c0001"));
+        }
+        Packet::parse(&packet)
+    };
+    // A browser that looks for everything it knows.
+    let Some(Packet::Query(query)) = asking(200) else {
+        panic!("a query");
+    };
+    assert_eq!(query.questions.len(), 200);
+    assert_eq!(asking(513), None);
 }
 
 /// Every length, random bytes and packets of Dapr with bytes changed: never a
