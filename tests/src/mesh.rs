@@ -22,10 +22,14 @@ pub struct Mesh {
     trust: Option<(Ca, Sentry)>,
 }
 
+/// Renewed after five seconds, a row is fresh for ten more: a busy machine
+/// makes nobody disappear.
+pub const FRESH: &str = "updateInterval: 15s, timeout: 10s";
+
 /// The line of a Configuration's `spec` that selects a file of names.
 pub(crate) fn names_spec(file: &Path) -> String {
     format!(
-        "nameResolution: {{component: sqlite, version: v1, configuration: {{connectionString: \"{}\"}}}}",
+        "nameResolution: {{component: sqlite, version: v1, configuration: {{connectionString: \"{}\", {FRESH}}}}}",
         file.display()
     )
 }

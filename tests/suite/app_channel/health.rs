@@ -152,7 +152,7 @@ fn probes_carry_nothing_and_go_where_they_are_sent() {
                 .flag("app-health-check-path", "deep/probe?full=1")
                 .run();
             callee.wait_for_output(WELL_LINE);
-            let probe = app.take_one();
+            let probe = app.take().pop().expect("it was probed");
             assert_eq!(probe.method, "GET");
             assert_eq!(probe.target, "/deep/probe?full=1");
             assert_eq!(probe.host, format!("127.0.0.1:{}", app.port()));

@@ -234,7 +234,7 @@ fn several_instances_have_a_row_each() {
 #[test]
 fn other_table_names_are_honoured() {
     let names = Names::new();
-    let spec = names.spec().replace(
+    let spec = names.spec().replace(tests::mesh::FRESH, "").replace(
         "configuration: {",
         "configuration: {tableName: peers, metadataTableName: facts, updateInterval: 3s, ",
     );
