@@ -20,10 +20,8 @@ impl From<Error> for Unreadable {
 impl From<FromUtf8Error> for Unreadable {
     fn from(error: FromUtf8Error) -> Self {
         let good = error.utf8_error().valid_up_to();
-        let line = 1 + error.as_bytes()[..good]
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count();
+        let before = error.as_bytes()[..good].split(|byte| *byte == b'\n');
+        let line = before.count();
         Self(format!("line {line} is not UTF-8 text"))
     }
 }
