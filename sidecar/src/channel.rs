@@ -54,8 +54,8 @@ const MAX_CONNECTIONS: usize = 1024;
 /// Where the app is and how it is called; shared by all workers.
 #[derive(Debug)]
 pub(crate) struct App {
-    /// Host the app listens on.
-    pub(crate) host: String,
+    /// Where it listens.
+    site: dial::Site,
     /// Port the app listens on.
     pub(crate) port: u16,
     /// What it speaks.
@@ -248,7 +248,7 @@ impl App {
             tls: is_tls.then(|| Tls::new(&config.host)),
             over_http2: AtomicBool::new(config.protocol == Protocol::H2c),
             answered: AtomicBool::new(false),
-            host: config.host,
+            site: dial::Site::new(&config.host, config.port),
             port: config.port,
             protocol: config.protocol,
             token: config.token,

@@ -2,6 +2,8 @@
 //!
 //! Whoever dials bounds the time.
 
+mod site;
+
 use std::{
     io,
     pin::Pin,
@@ -17,6 +19,8 @@ use tokio::{
     net::TcpStream,
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
+
+pub(super) use site::Site;
 
 use super::{App, Protocol};
 
@@ -185,9 +189,8 @@ impl App {
     }
 
     async fn connect(&self) -> Result<TcpStream, DialError> {
-        let socket = TcpStream::connect((self.host.as_str(), self.port))
-            .await
-            .map_err(|error| self.unreached(&error))?;
+        let connected = self.site.connect().await;
+        let socket = connected.map_err(|error| self.unreached(&error))?;
         let _ = socket.set_nodelay(true);
         Ok(socket)
     }
