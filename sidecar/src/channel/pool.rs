@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response, header};
 use hyper::{
     body::Incoming,
     client::conn::http1::{self, SendRequest},
@@ -106,6 +106,12 @@ impl Pool {
         if head_length(&response) > self.header_limit {
             return Err(Failure::Headers(self.header_limit));
         }
+        if let Some(reason) = foreign_coding(response.headers()) {
+            return Err(Failure::Exchange {
+                reason,
+                spoken: None,
+            });
+        }
         let leased = Leased {
             pool: Arc::clone(self),
             connection: Some(connection),
@@ -164,6 +170,9 @@ impl Pool {
         let passed = socket.passed();
         let (sender, connection) = http1::Builder::new()
             .title_case_headers(true)
+            // As Go reads them.
+            .allow_obsolete_multiline_headers_in_responses(true)
+            .allow_spaces_after_header_name_in_responses(true)
             .max_buf_size(READ_BUFFER.max(self.header_limit + 4096))
             .handshake(TokioIo::new(socket))
             .await
@@ -235,6 +244,20 @@ fn repeatable(request: &Request<Body>) -> Option<Request<Body>> {
     *copy.uri_mut() = request.uri().clone();
     copy.headers_mut().clone_from(request.headers());
     Some(copy)
+}
+
+/// What is wrong with the framing of an answer: a client that saw it as it is
+/// would take coded bytes for the body.
+fn foreign_coding(headers: &HeaderMap) -> Option<String> {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let coding = codings.next()?;
+    if codings.next().is_none() && coding.as_bytes().eq_ignore_ascii_case(b"chunked") {
+        return None;
+    }
+    let coding = policy::method::quote(&String::from_utf8_lossy(coding.as_bytes()));
+    Some(format!(
+        "net/http: HTTP/1.x transport connection broken: unsupported transfer encoding: {coding}"
+    ))
 }
 
 /// Bytes the header block of a response takes on the wire.

@@ -442,3 +442,59 @@ fn expect_continue_is_answered_at_the_edge() {
         assert_eq!(seen.body, b"in", "{way}");
     }
 }
+
+#[test]
+fn answers_of_sloppy_apps_are_read_as_go_reads_them() {
+    const BROKEN: &str =
+        "net/http: HTTP/1.x transport connection broken: unsupported transfer encoding: \\\"";
+    let stage = Stage::new();
+    let mut table = Table::default();
+    for (name, head, outcome) in [
+        (
+            "a folded header",
+            "X-Folded: a\r\n b\r\nContent-Length: 2",
+            Ok("ok"),
+        ),
+        (
+            "a space before the colon",
+            "X-Spaced : a\r\nContent-Length: 2",
+            Ok("ok"),
+        ),
+        ("chunks", "Transfer-Encoding: CHUNKED", Ok("k\r\n")),
+        (
+            "another coding",
+            "Transfer-Encoding: gzip, chunked",
+            Err("gzip, chunked"),
+        ),
+        (
+            "another coding to the end of the connection",
+            "Transfer-Encoding: gzip",
+            Err("gzip"),
+        ),
+    ] {
+        let body = if name == "chunks" {
+            "3\r\nk\r\n\r\n0\r\n\r\n"
+        } else {
+            "ok"
+        };
+        stage.script(
+            format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n{body}"),
+            After::Close,
+        );
+        for way in WAYS {
+            table.row(&format!("{name}, {way}"), || {
+                let answer = way.request("GET", "x").send(stage.caller.http());
+                match outcome {
+                    Ok(body) => {
+                        answer.expect(200, body);
+                    }
+                    Err(coding) => {
+                        assert_eq!(answer.status, 500, "{answer:?}");
+                        let broken = format!("{BROKEN}{coding}\\\"");
+                        assert!(answer.text().contains(&broken), "{answer:?}");
+                    }
+                }
+            });
+        }
+    }
+}
