@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::unistd::geteuid;
-use tests::{Process, RawApp, Request, Response, SidecarBuilder, invoke_path, sidecar};
+use tests::{Process, RawApp, Request, Response, SidecarBuilder, holds, invoke_path, sidecar};
 
 pub(crate) const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 251);
 pub(crate) const PORT: u16 = 5353;
@@ -62,13 +62,14 @@ fn again_as_root(closure: &str) {
     );
 }
 
-/// Runs `ip` in the network of this thread.
+/// Runs `ip` in the network of this thread: what it prints.
 #[track_caller]
-fn ip(line: &str) {
+fn ip(line: &str) -> String {
     let run = Command::new("ip").args(line.split(' ')).output();
     let run = run.expect("ip of iproute2 is installed");
     let told = String::from_utf8_lossy(&run.stderr).into_owned();
     assert!(run.status.success(), "ip {line}: {told}");
+    String::from_utf8_lossy(&run.stdout).into_owned()
 }
 
 /// Which addresses a machine gets.
@@ -143,6 +144,13 @@ impl Lan {
         if machine.version != Version::Six {
             machine.ip("route add default dev eth0");
         }
+        // Until then the bridge drops what is sent.
+        let port = format!("-details link show port{number}");
+        holds(&format!("machine {number} is connected"), || {
+            self.switch
+                .with(|| ip(&port))
+                .contains(" state forwarding ")
+        });
     }
 }
 
@@ -204,7 +212,7 @@ impl Machine {
 
     #[track_caller]
     pub(crate) fn ip(&self, line: &str) {
-        self.with(|| ip(line));
+        self.with(|| drop(ip(line)));
     }
 
     /// An app on this machine.
