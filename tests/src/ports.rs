@@ -10,7 +10,7 @@ use std::process;
 use parking_lot::Mutex;
 
 const FIRST: u16 = 5_000;
-/// Here begin those that `dapr run` hands out.
+/// Those from here on belong to the tests of `dapr`, and to `dapr run`.
 const LAST: u16 = 20_000;
 /// Test processes that run side by side take so many ports at a time.
 const BLOCK: u16 = 100;

@@ -7,7 +7,7 @@ use std::{fs, io};
 use crate::instances::Instance;
 
 /// Where free ports are looked for first: below are most that services are known by.
-const FIRST: u16 = 20_000;
+const FIRST: u16 = 26_000;
 /// Random ones looked at before the system is asked for one.
 const LOOKS: usize = 100;
 

@@ -20,13 +20,13 @@ pub(crate) fn id(name: &str) -> String {
 }
 
 /// A port that nobody has, and that the system gives to nobody who asks for
-/// any: below the range it takes those from.
+/// any, nor `dapr run` to its sidecars: below the ranges they take those from.
 pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let first = std::process::id() * 97;
     loop {
         let number = first + NEXT.fetch_add(1, Ordering::Relaxed);
-        let port = 20_000 + u16::try_from(number % 12_000).unwrap();
+        let port = 20_000 + u16::try_from(number % 6_000).unwrap();
         if TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok() {
             return port;
         }
