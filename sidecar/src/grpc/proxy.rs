@@ -3,7 +3,10 @@
 
 use std::pin::pin;
 
-use api::headers::{CALLEE_APP_ID, DAPR_APP_ID};
+use api::{
+    flags::truthy,
+    headers::{CALLEE_APP_ID, DAPR_APP_ID},
+};
 use http::{HeaderMap, HeaderName, Request, Response};
 use hyper::body::Incoming;
 
@@ -33,7 +36,7 @@ pub(super) async fn serve(front: &Front, request: Request<Incoming>) -> Response
     let call = Proxied {
         target,
         policy,
-        is_stream: text(&metadata, &DAPR_STREAM).is_some_and(|text| is_truthy(&text)),
+        is_stream: text(&metadata, &DAPR_STREAM).is_some_and(|text| truthy(&text)),
         trace: trace::to_peer(&context),
         rpc: Rpc {
             path,
@@ -52,11 +55,4 @@ pub(super) async fn serve(front: &Front, request: Request<Incoming>) -> Response
 fn text(metadata: &HeaderMap, name: &HeaderName) -> Option<String> {
     let value = metadata.get(name)?;
     Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
-}
-
-/// As Dapr reads switches in metadata.
-fn is_truthy(text: &str) -> bool {
-    ["y", "yes", "true", "t", "on", "1"]
-        .iter()
-        .any(|word| text.trim().eq_ignore_ascii_case(word))
 }

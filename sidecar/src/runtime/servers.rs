@@ -13,6 +13,7 @@ use lifecycle::{
 use rustls::ServerConfig;
 use security::{Identity, MalformedIdentity};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
 use tracing::{debug, info};
 
 use super::listeners;
@@ -31,8 +32,6 @@ use crate::{
     wire::{Gathered, Wire},
 };
 
-/// Time for a TLS handshake.
-const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
 /// Calls peers may have open on one connection; real sidecars share one for
 /// up to 2,048 and queue on this number.
 const STREAMS: u32 = 4096;
@@ -275,15 +274,7 @@ async fn secured(
         return Some((Wire::plain(socket), internal));
     };
     let address = socket.peer_addr().ok();
-    let handshake = tokio_rustls::TlsAcceptor::from(tls).accept(socket);
-    let outcome = match tokio::time::timeout(HANDSHAKE_PATIENCE, handshake).await {
-        Ok(Ok(stream)) => security::require_h2(stream.get_ref().1)
-            .map(|()| stream)
-            .map_err(|error| error.to_string()),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err("TLS handshake timed out".to_owned()),
-    };
-    match outcome {
+    match security::accept(socket, &TlsAcceptor::from(tls)).await {
         Ok(stream) => {
             internal.peer = match security::verified_peer(stream.get_ref().1) {
                 Ok(Some(app)) => Caller::App(Arc::new(app)),
@@ -293,8 +284,8 @@ async fn secured(
             };
             Some((Wire::tls(stream.into()), internal))
         }
-        Err(reason) => {
-            debug!(target: "dapr.runtime.internal", ?address, reason, "peer refused");
+        Err(error) => {
+            debug!(target: "dapr.runtime.internal", ?address, %error, "peer refused");
             None
         }
     }
