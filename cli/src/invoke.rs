@@ -56,6 +56,7 @@ enum InvokeError {
         id: String,
         status: u16,
         reason: String,
+        cause: Option<String>,
     },
 }
 
@@ -73,6 +74,12 @@ fn run(cli: &Cli, parsed: &Parsed) -> u8 {
         }
         Err(error) => {
             cli.console.failure(&error.to_string());
+            if let InvokeError::Refused {
+                cause: Some(cause), ..
+            } = error
+            {
+                cli.console.failure(&cause);
+            }
             1
         }
     }
@@ -110,9 +117,17 @@ fn invoke(parsed: &Parsed) -> Result<Vec<u8>, InvokeError> {
             id,
             status: answer.status,
             reason: answer.reason,
+            cause: cause(&answer.body),
         });
     }
     Ok(answer.body)
+}
+
+/// Why the sidecar could not make the call; nothing where the app answered.
+fn cause(body: &[u8]) -> Option<String> {
+    let answer: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let text = |key: &str| answer.get(key)?.as_str();
+    text("errorCode").and(text("message")).map(str::to_owned)
 }
 
 fn payload(parsed: &Parsed) -> Result<Vec<u8>, InvokeError> {

@@ -314,7 +314,10 @@ fn a_real_sidecar_takes_every_verb_and_refuses_what_is_too_large() {
     assert_eq!(done.code, Some(1));
     assert_eq!(
         done.err,
-        format!("❌  error invoking app {id}: 500 Internal Server Error\n")
+        format!(
+            "❌  error invoking app {id}: 500 Internal Server Error\n\
+             ❌  failed to invoke, id: {id}, err: Post \"http://127.0.0.1:{app}/x\": stream too large\n"
+        )
     );
     let done = invoke(&place, &id, &["-m", "x"]);
     assert_eq!(
