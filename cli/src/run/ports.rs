@@ -4,6 +4,9 @@ use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::{fs, io};
 
+#[cfg(target_os = "linux")]
+use parking_lot::Mutex;
+
 use crate::instances::Instance;
 
 /// Where free ports are looked for first: below are most that services are known by.
@@ -66,6 +69,8 @@ impl Ports {
         if !self.taken.insert(wanted) || bind(port).is_err() {
             return Err(unavailable);
         }
+        // The user's word counts, whoever had it in mind.
+        mark(port);
         Ok(port)
     }
 
@@ -75,7 +80,7 @@ impl Ports {
             let listener = quiet_port().map_or_else(|| bind(0), Ok).map_err(fail)?;
             let port = listener.local_addr().map_err(fail)?.port();
             self.held.push(listener);
-            if self.taken.insert(port.into()) {
+            if self.taken.insert(port.into()) && mark(port) {
                 return Ok(port);
             }
         }
@@ -99,6 +104,31 @@ fn first_outgoing() -> u16 {
         .ok()
         .and_then(|range| range.split_whitespace().next()?.parse().ok())
         .unwrap_or(DYNAMIC)
+}
+
+/// Notes, for the life of this process, that a port is about to be used: runs
+/// that begin at the same time would find the same one free. False when another
+/// run has noted it.
+#[cfg(target_os = "linux")]
+fn mark(port: u16) -> bool {
+    use std::os::linux::net::SocketAddrExt as _;
+    use std::os::unix::net::{SocketAddr, UnixListener};
+
+    static MARKS: Mutex<Vec<UnixListener>> = Mutex::new(Vec::new());
+    // Such names are those of a network, as ports are, and leave no file.
+    let name = SocketAddr::from_abstract_name(format!("dapr-run-port-{port}"));
+    match name.and_then(|name| UnixListener::bind_addr(&name)) {
+        Ok(mark) => {
+            MARKS.lock().push(mark);
+            true
+        }
+        Err(error) => error.kind() != io::ErrorKind::AddrInUse,
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn mark(_: u16) -> bool {
+    true
 }
 
 /// Binds all addresses of the machine, of both families where there are two.
@@ -140,6 +170,14 @@ mod tests {
             let port = ports.claim("MetricsPort", -1).unwrap();
             assert!((FIRST..first_outgoing()).contains(&port), "{port}");
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_free_port_is_not_handed_out_again_before_it_is_used() {
+        let port = Ports::beside(&[]).claim("GRPCPort", -1).unwrap();
+        assert!(bind(port).is_ok(), "nobody listens there");
+        assert!(!mark(port), "another run would take it");
     }
 
     #[test]
