@@ -126,8 +126,8 @@ fn invoke(parsed: &Parsed) -> Result<Vec<u8>, InvokeError> {
 /// Why the sidecar could not make the call; nothing where the app answered.
 fn cause(body: &[u8]) -> Option<String> {
     let answer: serde_json::Value = serde_json::from_slice(body).ok()?;
-    let text = |key: &str| answer.get(key)?.as_str();
-    text("errorCode").and(text("message")).map(str::to_owned)
+    answer.get("errorCode")?;
+    answer.get("message")?.as_str().map(str::to_owned)
 }
 
 fn payload(parsed: &Parsed) -> Result<Vec<u8>, InvokeError> {
