@@ -1,9 +1,10 @@
 //! The app of a pod that is being ended, with a call in its socket.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener};
 
 use nix::sys::signal::Signal;
+use tests::http1::Wire;
 use tests::{Mesh, Request, invoke_path};
 
 use super::super::table::Table;
@@ -25,22 +26,19 @@ impl Ending {
 
     /// The next connection that brings something, with its request read: the
     /// look whether anybody listens brings nothing.
-    fn request(&self) -> TcpStream {
+    fn request(&self) -> Wire {
         loop {
-            let (mut stream, _) = self.listener.accept().unwrap();
-            let mut head = Vec::new();
-            let mut byte = [0];
-            while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap() == 1 {
-                head.push(byte[0]);
-            }
-            if !head.is_empty() {
-                return stream;
+            let (stream, _) = self.listener.accept().unwrap();
+            let mut wire = Wire::new(stream);
+            if let Ok(Some(_)) = wire.head() {
+                return wire;
             }
         }
     }
 }
 
-fn answer(stream: &mut TcpStream, status: &str) {
+fn answer(wire: &Wire, status: &str) {
+    let mut stream = wire.stream();
     write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n").unwrap();
 }
 
@@ -69,22 +67,23 @@ fn row(keep: bool, is_leaving: bool, call: Call) {
     let mesh = Mesh::mtls();
     let ending = Ending::new();
     let leaving = mesh.sidecar("callee").app_port(ending.port()).start();
-    answer(&mut ending.request(), "404 Not Found");
+    answer(&ending.request(), "404 Not Found");
     leaving.wait_until_ready();
     let caller = mesh.sidecar("caller").run();
     let kept = keep.then(|| {
         std::thread::scope(|scope| {
             let calling = scope.spawn(|| caller.invoke("callee", "x"));
-            let mut stream = ending.request();
-            answer(&mut stream, "200 OK");
+            let wire = ending.request();
+            answer(&wire, "200 OK");
             assert_eq!(calling.join().unwrap().status, 200);
-            stream
+            wire
         })
     });
     let post = Request::post(&invoke_path("callee", "x"), "body").header("x-id", "1");
     let outcome = std::thread::scope(|scope| {
         let calling = scope.spawn(|| caller.send(&post));
-        let mut stream = kept.unwrap_or_else(|| ending.listener.accept().unwrap().0);
+        let wire = kept.unwrap_or_else(|| Wire::new(ending.listener.accept().unwrap().0));
+        let mut stream = wire.stream();
         let mut bytes = [0; 4096];
         match call {
             Call::Unread => stream.peek(&mut bytes).unwrap(),
@@ -97,7 +96,7 @@ fn row(keep: bool, is_leaving: bool, call: Call) {
             leaving.signal(Signal::SIGUSR1);
             leaving.wait_for_output("the pod is being ended");
         }
-        drop((stream, ending));
+        drop((wire, ending));
         let outcome = calling.join().unwrap();
         let elsewhere = usize::from(is_leaving && call == Call::Unread);
         assert_eq!(staying.take().len(), elsewhere, "{}", outcome.text());
